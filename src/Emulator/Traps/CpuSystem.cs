@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace LguestPlug.Emulator.Traps;
+
+/// <summary>How an access wants to use a page.</summary>
+[Flags]
+public enum PageAccess
+{
+    /// <summary>Read or instruction fetch by a supervisor (CPL below 3).</summary>
+    None = 0,
+
+    /// <summary>Write (bit 1 of the page-fault error code).</summary>
+    Write = 2,
+
+    /// <summary>Made at CPL 3 (bit 2 of the page-fault error code).</summary>
+    User = 4,
+}
+
+/// <summary>The outcome of a page walk.</summary>
+public enum WalkStatus
+{
+    /// <summary>The translation is valid for the access asked for.</summary>
+    Mapped,
+
+    /// <summary>The guest gets a page fault with the walk's error code.</summary>
+    Fault,
+
+    /// <summary>The system ended the guest (or otherwise changed course); the instruction is abandoned without a fault.</summary>
+    Abandoned,
+}
+
+/// <summary>Where a linear page lies and what the current mode may do with it.</summary>
+public struct PageWalk
+{
+    /// <summary>Guest-physical page address (low 12 bits 0), below the memory's limit.</summary>
+    public uint PhysicalPage;
+
+    /// <summary>The current mode (user or supervisor) may write, and the dirty bit is already set.</summary>
+    public bool Writable;
+
+    /// <summary>Error code when <see cref="WalkStatus.Fault"/>.</summary>
+    public uint ErrorCode;
+}
+
+/// <summary>
+/// The system around the CPU: descriptor tables, paging, trap delivery, time. One implementation is the lguest hypervisor; a
+/// PC would be another. All members are called on the CPU's thread.
+/// </summary>
+public abstract class CpuSystem
+{
+    /// <summary>Walks the page tables for one access, setting accessed and dirty bits as needed. Called on a TLB miss only.</summary>
+    public abstract WalkStatus Walk(uint address, PageAccess access, out PageWalk walk);
+
+    /// <summary>Reads the descriptor a selector names from GDT or LDT; false when it lies outside the table. The null selector is not asked for.</summary>
+    public abstract bool TryReadDescriptor(ushort selector, out ulong descriptor);
+
+    /// <summary>
+    /// Takes a trap: changes the CPU's state so that the handler runs next (or, for an emulated instruction, so that execution goes
+    /// on behind it). On entry all registers are those of the trapping instruction; EIP is its address, or behind it if software.
+    /// </summary>
+    public abstract void OnTrap(in Trap trap);
+
+    /// <summary>
+    /// The CPU reached <see cref="CpuState.InstructionLimit"/> between two instructions: the place to deliver interrupts and to set the
+    /// next limit. Return false to end <c>Cpu.Run</c>.
+    /// </summary>
+    public abstract bool OnLimit();
+
+    /// <summary>The time-stamp counter.</summary>
+    public abstract ulong ReadTimeStampCounter();
+
+    /// <summary>CPUID.</summary>
+    public abstract void Cpuid(uint leaf, uint subleaf, out uint eax, out uint ebx, out uint ecx, out uint edx);
+
+    /// <summary>What SGDT, SIDT (24- or 32-bit base and 16-bit limit), SLDT, STR and SMSW store for unprivileged code.</summary>
+    public abstract void ReadTableRegisters(out uint gdtBase, out ushort gdtLimit, out uint idtBase, out ushort idtLimit, out ushort ldt, out ushort tr, out uint machineStatus);
+}
