@@ -1,28 +1,200 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+using LguestPlug.Emulator.Decoding;
+using LguestPlug.Emulator.Fpu;
+using LguestPlug.Emulator.Interpretation;
 using LguestPlug.Emulator.Memory;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator;
 
-/// <summary>The i386 processor: its state, its TLB and its run loop, in the machine that a <see cref="CpuSystem"/> is.</summary>
+/// <summary>The i386 processor: its state, its TLB, its decoded code and its run loop, in the machine that a <see cref="CpuSystem"/> is.</summary>
 public sealed unsafe class Cpu : IDisposable
 {
-    public Cpu(PhysicalMemory memory, CpuSystem system) => throw new NotImplementedException();
-    public CpuState* State => throw new NotImplementedException();
-    public PhysicalMemory Memory => throw new NotImplementedException();
-    public uint EflagsValue { get => throw new NotImplementedException(); set => throw new NotImplementedException(); }
-    public Segment GetSegment(SegmentRegister register) => throw new NotImplementedException();
-    /// <summary>Sets a segment register unchecked; CS sets the CPL too.</summary>
-    public void SetSegment(SegmentRegister register, in Segment segment) => throw new NotImplementedException();
-    public void FlushTlb() => throw new NotImplementedException();
-    public void FlushTlbPage(uint address) => throw new NotImplementedException();
-    /// <summary>Drops pages with address below.</summary>
-    public void FlushTlbBelow(uint address) => throw new NotImplementedException();
-    /// <summary>Runs until CpuSystem.OnLimit returns false.</summary>
-    public void Run() => throw new NotImplementedException();
-    /// <summary>Makes the CPU call OnLimit soon. Any thread.</summary>
-    public void RequestAttention() => State->InstructionLimit = 0;
-    /// <summary>Guest memory was written behind the CPU's back: decoded code there is stale. Any thread.</summary>
-    public void NotifyMemoryWritten(uint physicalAddress, uint length) => throw new NotImplementedException();
-    public void Dispose() => throw new NotImplementedException();
+    // Present, not system, DPL any, and for code/data the rights that the flat fast paths assume.
+    private const uint WritableData = 0x92, WritableDataMask = 0x9E, CodeType = 0x98, CodeTypeMask = 0x98, DefaultSize = 0x4000;
+
+    private readonly CpuSystem _system;
+    private readonly Mmu _mmu;
+    private readonly CodeCache _code;
+    private readonly InstructionExecutor _executor;
+    private readonly Interpreter _interpreter;
+    private CodeMode _segmentMode;
+
+    /// <summary>A processor with all registers 0 and no usable segment.</summary>
+    /// <param name="memory">Guest memory; must stay mapped until <see cref="Dispose"/>.</param>
+    /// <param name="system">The machine around it.</param>
+    public Cpu(PhysicalMemory memory, CpuSystem system)
+    {
+        Memory = memory;
+        _system = system;
+        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        *State = default;
+        State->FlagResult = 1;
+        State->SystemFlags = 2;
+        State->InstructionLimit = long.MaxValue;
+        X87.Initialize(&State->Fpu);
+        _mmu = new Mmu(State, system, memory);
+        _code = new CodeCache(State, _mmu, memory);
+        _mmu.Code = _code;
+        _executor = new InstructionExecutor(this, _mmu, system);
+        _interpreter = new Interpreter(State, _mmu, _code, _executor);
+        UpdateSegmentMode();
+    }
+
+    /// <summary>The registers; valid until <see cref="Dispose"/>. Segment registers are changed by <see cref="SetSegment"/> only.</summary>
+    public CpuState* State { get; }
+
+    /// <summary>Guest memory.</summary>
+    public PhysicalMemory Memory { get; }
+
+    /// <summary>EFLAGS in full.</summary>
+    public uint EflagsValue
+    {
+        get => Eflags.Get(State);
+        set => Eflags.Set(State, value);
+    }
+
+    /// <summary>The pending trap leaves EIP as it is: behind the instruction.</summary>
+    internal bool TrapIsBehind { get; set; }
+
+    /// <summary>The pending trap is an INT n, INT3 or INTO.</summary>
+    internal bool TrapIsSoftware { get; set; }
+
+    /// <summary>A segment register's visible and hidden part.</summary>
+    public Segment GetSegment(SegmentRegister register) => (&State->Es)[(int)register];
+
+    /// <summary>Sets a segment register without any check; CS sets the privilege level (its RPL) too.</summary>
+    public void SetSegment(SegmentRegister register, in Segment segment)
+    {
+        (&State->Es)[(int)register] = segment;
+        if (register == SegmentRegister.Cs)
+        {
+            State->Cpl = segment.Selector & 3u;
+            _mmu.Select(State->Cpl == 3);
+        }
+
+        if (register <= SegmentRegister.Ds)
+        {
+            UpdateSegmentMode();
+        }
+    }
+
+    /// <summary>Drops every translation.</summary>
+    public void FlushTlb() => _mmu.Flush();
+
+    /// <summary>Drops the translation of the page with this linear address.</summary>
+    public void FlushTlbPage(uint address) => _mmu.FlushPage(address);
+
+    /// <summary>Drops the translations of all pages below this linear address.</summary>
+    public void FlushTlbBelow(uint address) => _mmu.FlushBelow(address);
+
+    /// <summary>To be called by the system before it writes guest memory itself: decoded code there is dropped.</summary>
+    public void BeforeWrite(uint physicalAddress, uint length)
+    {
+        uint first = Math.Min(length, 0x1000 - (physicalAddress & 0xFFF));
+        _code.BeforeWrite(physicalAddress, first);
+        if (first < length)
+        {
+            _code.BeforeWrite(physicalAddress + first, length - first);
+        }
+    }
+
+    /// <summary>Guest memory was written behind the CPU's back: decoded code there is dropped soon. Any thread.</summary>
+    public void NotifyMemoryWritten(uint physicalAddress, uint length)
+    {
+        if (_code.NoteForeignWrite(physicalAddress, length))
+        {
+            RequestAttention();
+        }
+    }
+
+    /// <summary>Makes the CPU call <see cref="CpuSystem.OnLimit"/> at the next block. Any thread.</summary>
+    public void RequestAttention() => Volatile.Write(ref State->InstructionLimit, 0);
+
+    /// <summary>Executes the guest until <see cref="CpuSystem.OnLimit"/> returns false.</summary>
+    public void Run()
+    {
+        CpuState* s = State;
+        while (true)
+        {
+            if (s->InstructionCount >= Volatile.Read(ref s->InstructionLimit))
+            {
+                _code.DropStalePages();
+                if (!_system.OnLimit())
+                {
+                    return;
+                }
+            }
+
+            bool step = (s->SystemFlags & Eflags.Trap) != 0;
+            CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;
+            if (mode != _code.Mode)
+            {
+                _code.Mode = mode;
+            }
+
+            Block* block = _code.Find(s->Eip);
+            if (block == null)
+            {
+                _executor.FaultEip = s->Eip;
+                DeliverTrap();
+                continue;
+            }
+
+            if (step)
+            {
+                // Ends the run behind one instruction; whoever wanted attention gets it then.
+                s->InstructionLimit = 0;
+            }
+
+            if (_interpreter.Run(block) == ExecutionEnd.Trap)
+            {
+                DeliverTrap();
+            }
+            else if (step)
+            {
+                _system.OnTrap(new Trap(TrapVector.Debug, 0, false, 0, s->Eip));
+            }
+        }
+    }
+
+    /// <summary>Releases the state, the TLB and the decoded code.</summary>
+    public void Dispose()
+    {
+        _code.Dispose();
+        _mmu.Dispose();
+        NativeMemory.AlignedFree(State);
+    }
+
+    private void DeliverTrap()
+    {
+        CpuState* s = State;
+        bool software = TrapIsSoftware;
+        if (!TrapIsBehind)
+        {
+            s->Eip = _executor.FaultEip;
+        }
+
+        TrapIsBehind = false;
+        TrapIsSoftware = false;
+        if (s->FaultVector != Mmu.Abandoned)
+        {
+            uint address = s->FaultVector == TrapVector.PageFault && !software ? s->FaultAddress : 0;
+            _system.OnTrap(new Trap(s->FaultVector, s->FaultError, software, address, _executor.FaultEip));
+        }
+    }
+
+    private void UpdateSegmentMode()
+    {
+        CpuState* s = State;
+        bool flat = IsFlat(s->Cs, CodeType, CodeTypeMask) && IsFlat(s->Ds, WritableData, WritableDataMask)
+            && IsFlat(s->Es, WritableData, WritableDataMask) && IsFlat(s->Ss, WritableData, WritableDataMask)
+            && (s->Ss.Access & DefaultSize) != 0;
+        _segmentMode = (flat ? CodeMode.None : CodeMode.Segmented)
+            | (s->Cpl == 3 ? CodeMode.User : CodeMode.None)
+            | ((s->Cs.Access & DefaultSize) == 0 ? CodeMode.SixteenBit : CodeMode.None);
+
+        static bool IsFlat(in Segment g, uint type, uint mask) => g.Base == 0 && g.Limit == uint.MaxValue && (g.Access & mask) == type;
+    }
 }

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using LguestPlug.Emulator.Decoding;
+using LguestPlug.Emulator.Traps;
+
+namespace LguestPlug.Emulator.Memory;
+
+/// <summary>
+/// Linear memory: a direct-mapped software TLB per privilege in front of the system's page walk. The fast paths
+/// (<see cref="Load32"/> and its kin) are one compare; everything else (misses, page crossings, writes to pages that hold
+/// decoded code) is out of line here.
+/// </summary>
+internal sealed unsafe class Mmu : IDisposable
+{
+    /// <summary>Set in a load's result when the access faulted; the fault is in the CPU state.</summary>
+    public const ulong Faulted = 1ul << 32;
+
+    /// <summary>In <see cref="CpuState.FaultVector"/>: the system changed course, nothing is to be delivered.</summary>
+    public const uint Abandoned = 0x100;
+
+    public const uint PageMask = 0xFFFFF000;
+
+    private const int Entries = 4096;
+    private const uint IndexMask = Entries - 1;
+    private const int FilledListLength = 512;
+
+    private readonly CpuState* _state;
+    private readonly CpuSystem _system;
+    private readonly PhysicalMemory _memory;
+    private readonly View _supervisor;
+    private readonly View _user;
+    private readonly byte* _executed;
+
+    public Mmu(CpuState* state, CpuSystem system, PhysicalMemory memory)
+    {
+        _state = state;
+        _system = system;
+        _memory = memory;
+        _supervisor = new View();
+        _user = new View();
+        // One bit for each linear page that code was fetched from since the last full flush.
+        _executed = (byte*)NativeMemory.AllocZeroed(1 << 17);
+        Code = null!;
+        Select(user: false);
+    }
+
+    /// <summary>Told of pages that leave the TLB and asked about writes to decoded code. Set once, before any access.</summary>
+    public CodeCache Code { get; set; }
+
+    public void Dispose()
+    {
+        _supervisor.Free();
+        _user.Free();
+        NativeMemory.Free(_executed);
+    }
+
+    /// <summary>Makes the user or the supervisor view current.</summary>
+    public void Select(bool user) => _state->Tlb = (user ? _user : _supervisor).Entries;
+
+    public void Flush()
+    {
+        _supervisor.Clear();
+        _user.Clear();
+        NativeMemory.Clear(_executed, 1 << 17);
+        Code.NewGeneration();
+    }
+
+    public void FlushPage(uint address)
+    {
+        uint index = (address >> 12) & IndexMask;
+        _supervisor.Drop(index, address & PageMask);
+        _user.Drop(index, address & PageMask);
+        if ((_executed[address >> 15] & (1 << (int)((address >> 12) & 7))) != 0)
+        {
+            Code.NewGeneration();
+        }
+    }
+
+    public void FlushBelow(uint limit)
+    {
+        _supervisor.DropBelow(limit);
+        _user.DropBelow(limit);
+        Code.NewGeneration();
+    }
+
+    /// <summary>Withdraws write permission from every mapping of a physical page, because it now holds decoded code.</summary>
+    public void WithdrawWrites(uint physicalPage)
+    {
+        nint host = (nint)(_memory.Base + physicalPage);
+        _supervisor.WithdrawWrites(host);
+        _user.WithdrawWrites(host);
+    }
+
+    // ---- fast paths -------------------------------------------------------------------------------------------------
+
+    /// <summary>Loads 32 bits; <see cref="Faulted"/> is set in the result if that was not possible.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Load32(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->ReadTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : LoadSlow(address, 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Load16(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->ReadTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : LoadSlow(address, 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Load8(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->ReadTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : LoadSlow(address, 1);
+    }
+
+    /// <summary>Loads what will be written back: a page that cannot be written faults here, as a write.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong LoadForWrite32(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->WriteTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : LoadForWriteSlow(address, 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong LoadForWrite16(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->WriteTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : LoadForWriteSlow(address, 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong LoadForWrite8(CpuState* s, uint address)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        return e->WriteTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : LoadForWriteSlow(address, 1);
+    }
+
+    /// <summary>Stores 32 bits; false if that faulted and nothing was written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Store32(CpuState* s, uint address, uint value)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        if (e->WriteTag == ((address + 3) & PageMask))
+        {
+            *(uint*)((nint)address + e->Addend) = value;
+            return true;
+        }
+
+        return StoreSlow(address, 4, value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Store16(CpuState* s, uint address, uint value)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        if (e->WriteTag == ((address + 1) & PageMask))
+        {
+            *(ushort*)((nint)address + e->Addend) = (ushort)value;
+            return true;
+        }
+
+        return StoreSlow(address, 2, value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Store8(CpuState* s, uint address, uint value)
+    {
+        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        if (e->WriteTag == (address & PageMask))
+        {
+            *(byte*)((nint)address + e->Addend) = (byte)value;
+            return true;
+        }
+
+        return StoreSlow(address, 1, value);
+    }
+
+    // ---- any size, for the slow path ----------------------------------------------------------------------------------
+
+    /// <summary>Copies guest bytes out; false on a fault.</summary>
+    public bool Read(uint address, byte* destination, uint length)
+    {
+        while (length > 0)
+        {
+            byte* p = Translate(address, write: false);
+            if (p == null)
+            {
+                return false;
+            }
+
+            uint n = Math.Min(length, 0x1000 - (address & 0xFFF));
+            Unsafe.CopyBlockUnaligned(destination, p, n);
+            destination += n;
+            address += n;
+            length -= n;
+        }
+
+        return true;
+    }
+
+    /// <summary>Checks that a write of at most one page would succeed; false on a fault.</summary>
+    public bool ProbeWrite(uint address, uint length) =>
+        Translate(address, write: true) != null
+        && (((address & 0xFFF) + length <= 0x1000) || Translate((address | 0xFFF) + 1, write: true) != null);
+
+    /// <summary>Copies bytes into the guest, all or (on a fault) none of them; at most one page.</summary>
+    public bool Write(uint address, byte* source, uint length)
+    {
+        uint first = Math.Min(length, 0x1000 - (address & 0xFFF));
+        byte* p = Translate(address, write: true);
+        if (p == null)
+        {
+            return false;
+        }
+
+        if (first < length)
+        {
+            byte* q = Translate(address + first, write: true);
+            if (q == null)
+            {
+                return false;
+            }
+
+            CopyIn(q, source + first, length - first);
+        }
+
+        CopyIn(p, source, first);
+        return true;
+    }
+
+    /// <summary>
+    /// Host address of one byte, valid to the end of its page; null after a fault. After asking for writing the caller must
+    /// announce what it writes through <see cref="BeforeWrite"/>.
+    /// </summary>
+    public byte* Translate(uint address, bool write)
+    {
+        uint index = (address >> 12) & IndexMask;
+        uint page = address & PageMask;
+        View view = _state->Cpl == 3 ? _user : _supervisor;
+        TlbEntry* e = view.Entries + index;
+        if (e->ReadTag == page && (!write || view.Writable[index] == page))
+        {
+            byte* hit = (byte*)((nint)address + e->Addend);
+            if (write && e->WriteTag != page && !Code.HasCode((uint)(hit - _memory.Base)))
+            {
+                // The page held decoded code when it was entered and no longer does.
+                e->WriteTag = page;
+            }
+
+            return hit;
+        }
+
+        PageAccess access = (write ? PageAccess.Write : PageAccess.None) | (_state->Cpl == 3 ? PageAccess.User : PageAccess.None);
+        switch (_system.Walk(address, access, out PageWalk walk))
+        {
+            case WalkStatus.Mapped:
+                view.Fill(index, page, (nint)(_memory.Base + walk.PhysicalPage) - (nint)page, walk.Writable, walk.Writable && !Code.HasCode(walk.PhysicalPage));
+                return _memory.Base + walk.PhysicalPage + (address & 0xFFF);
+            case WalkStatus.Fault:
+                _state->FaultVector = TrapVector.PageFault;
+                _state->FaultError = walk.ErrorCode;
+                _state->FaultAddress = address;
+                return null;
+            default:
+                _state->FaultVector = Abandoned;
+                return null;
+        }
+    }
+
+    /// <summary>Guest-physical address of an instruction byte, or <see cref="Block.NoPage"/> after a fault.</summary>
+    public uint TranslateFetch(uint address)
+    {
+        byte* p = Translate(address, write: false);
+        if (p == null)
+        {
+            return Block.NoPage;
+        }
+
+        _executed[address >> 15] |= (byte)(1 << (int)((address >> 12) & 7));
+        return (uint)(p - _memory.Base);
+    }
+
+    /// <summary>Throws away decoded code that a write is about to change.</summary>
+    public void BeforeWrite(byte* host, uint length) => Code.BeforeWrite((uint)(host - _memory.Base), length);
+
+    private void CopyIn(byte* host, byte* source, uint length)
+    {
+        BeforeWrite(host, length);
+        Unsafe.CopyBlockUnaligned(host, source, length);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong LoadSlow(uint address, uint size)
+    {
+        ulong value = 0;
+        if ((address & 0xFFF) + size <= 0x1000)
+        {
+            byte* p = Translate(address, write: false);
+            if (p == null)
+            {
+                return Faulted;
+            }
+
+            Unsafe.CopyBlockUnaligned(&value, p, size);
+            return value;
+        }
+
+        return Read(address, (byte*)&value, size) ? value : Faulted;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong LoadForWriteSlow(uint address, uint size) => ProbeWrite(address, size) ? LoadSlow(address, size) : Faulted;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool StoreSlow(uint address, uint size, uint value) => Write(address, (byte*)&value, size);
+
+    /// <summary>The TLB of one privilege, with a list of what is in it so that flushing costs what was filled.</summary>
+    private sealed class View
+    {
+        public readonly TlbEntry* Entries;
+
+        /// <summary>For each entry the page that may be written, decoded code on it or not.</summary>
+        public readonly uint* Writable;
+
+        private readonly ushort* _filled;
+        private int _filledCount;
+
+        public View()
+        {
+            Entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(Mmu.Entries * sizeof(TlbEntry)), 64);
+            Writable = (uint*)NativeMemory.Alloc(Mmu.Entries * sizeof(uint));
+            _filled = (ushort*)NativeMemory.Alloc(FilledListLength * sizeof(ushort));
+            _filledCount = FilledListLength;
+            Clear();
+        }
+
+        public void Free()
+        {
+            NativeMemory.AlignedFree(Entries);
+            NativeMemory.Free(Writable);
+            NativeMemory.Free(_filled);
+        }
+
+        public void Fill(uint index, uint page, nint addend, bool writable, bool plainWrites)
+        {
+            TlbEntry* e = Entries + index;
+            if (e->ReadTag == TlbEntry.NoTag)
+            {
+                if (_filledCount < FilledListLength)
+                {
+                    _filled[_filledCount] = (ushort)index;
+                }
+
+                _filledCount = Math.Min(_filledCount + 1, FilledListLength + 1);
+            }
+
+            e->ReadTag = page;
+            e->WriteTag = plainWrites ? page : TlbEntry.NoTag;
+            e->Addend = addend;
+            Writable[index] = writable ? page : TlbEntry.NoTag;
+        }
+
+        public void Clear()
+        {
+            if (_filledCount < FilledListLength)
+            {
+                for (int i = 0; i < _filledCount; i++)
+                {
+                    Reset(_filled[i]);
+                }
+            }
+            else
+            {
+                for (uint i = 0; i < Mmu.Entries; i++)
+                {
+                    Reset(i);
+                }
+            }
+
+            _filledCount = 0;
+        }
+
+        public void Drop(uint index, uint page)
+        {
+            // An entry without tags stays on the list: filling it again adds it once more, which is harmless.
+            if (Entries[index].ReadTag == page)
+            {
+                Reset(index);
+            }
+        }
+
+        public void DropBelow(uint limit)
+        {
+            int count = _filledCount <= FilledListLength ? _filledCount : Mmu.Entries;
+            for (int i = 0; i < count; i++)
+            {
+                uint index = count == Mmu.Entries ? (uint)i : _filled[i];
+                if (Entries[index].ReadTag < limit)
+                {
+                    Reset(index);
+                }
+            }
+        }
+
+        public void WithdrawWrites(nint host)
+        {
+            for (int i = 0; i < Mmu.Entries; i++)
+            {
+                TlbEntry* e = Entries + i;
+                if (e->WriteTag != TlbEntry.NoTag && (nint)e->WriteTag + e->Addend == host)
+                {
+                    e->WriteTag = TlbEntry.NoTag;
+                }
+            }
+        }
+
+        private void Reset(uint index)
+        {
+            Entries[index].ReadTag = TlbEntry.NoTag;
+            Entries[index].WriteTag = TlbEntry.NoTag;
+            Writable[index] = TlbEntry.NoTag;
+        }
+    }
+}
