@@ -38,7 +38,7 @@ internal static class BootParameters
         var commandLine = Encoding.UTF8.GetBytes(string.Join(' ', guestArguments) + '\0');
         if (commandLine.Length - 1 > LongestLinuxReads)
             logger.LogWarning("the kernel command line has {Length} bytes; Linux reads the first {Longest}", commandLine.Length - 1, LongestLinuxReads);
-        ram.Claim(0, PageSize, "the boot parameters");
+        ram.Claim(0, PageSize, "the boot parameter page");
         ram.Claim(CommandLineAddress, (ulong)commandLine.Length, $"the kernel command line of {commandLine.Length - 1} bytes");
 
         void Write8(int offset, byte value) => ram.Write((ulong)offset, [value]);
