@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+namespace LguestPlug;
+
+/// <summary>
+/// Announces a device in this assembly. A host finds plugins by this attribute alone, read from metadata: no code of the
+/// assembly runs until the device is asked for on the command line.
+/// </summary>
+/// <example><code>[assembly: DevicePlugin("block", typeof(BlockPlugin), Summary = "a disk backed by a file")]</code></example>
+[AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
+public sealed class DevicePluginAttribute : Attribute
+{
+    /// <summary>Announces a device.</summary>
+    /// <param name="name">The name on the command line: lower-case letters, digits and hyphens, starting with a letter.</param>
+    /// <param name="pluginType">A public class derived from <see cref="DevicePlugin{TOptions}"/>, with a public constructor without parameters.</param>
+    /// <param name="contractRevision">Leave this out: the compiler fills in the revision the plugin is built against.</param>
+    public DevicePluginAttribute(string name, Type pluginType, int contractRevision = DeviceContract.Revision)
+    {
+        Name = name;
+        PluginType = pluginType;
+        ContractRevision = contractRevision;
+    }
+
+    /// <summary>The name on the command line.</summary>
+    public string Name { get; }
+
+    /// <summary>The plugin's entry class.</summary>
+    public Type PluginType { get; }
+
+    /// <summary>The <see cref="DeviceContract.Revision"/> the plugin was built against.</summary>
+    public int ContractRevision { get; }
+
+    /// <summary>What the device is, in one line without a full stop, for the list of plugins.</summary>
+    public string Summary { get; set; } = "";
+}

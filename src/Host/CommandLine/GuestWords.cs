@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.CommandLine;
+
+namespace LguestPlug.Host.CommandLine;
+
+/// <summary>
+/// Finds where the launcher's own words end and the guest's begin. System.CommandLine looks for options everywhere,
+/// but a word after the kernel image belongs to the guest even if it looks like an option of ours. It does leave
+/// everything after <c>--</c> alone, so one is put there.
+/// </summary>
+internal static class GuestWords
+{
+    private const int OwnPositionals = 2;
+
+    public static IReadOnlyList<string> MarkStart(Command command, IReadOnlyList<string> words)
+    {
+        var options = OptionsByName(command);
+        var positionals = 0;
+        for (var i = 0; i < words.Count; i++)
+        {
+            var word = words[i];
+            if (word == "--")
+                return words;
+            if (!IsOption(word))
+            {
+                if (positionals == 0 && command.Subcommands.Any(c => c.Name == word))
+                    return words;
+                if (++positionals == OwnPositionals)
+                    return [.. words.Take(i + 1), "--", .. words.Skip(i + 1)];
+                continue;
+            }
+
+            var delimiter = word.IndexOfAny(['=', ':']);
+            var name = delimiter < 0 ? word : word[..delimiter];
+            if (!options.TryGetValue(name, out var option))
+                throw new UsageException($"unknown option '{name}'{Suggestion.For(name, options.Keys)} (see lguest --help)");
+            var takesValue = option.Arity.MaximumNumberOfValues > 0 && option.ValueType != typeof(bool);
+            if (!takesValue && delimiter >= 0)
+                throw new UsageException($"option '{name}' takes no value");
+            if (takesValue && delimiter < 0 && ++i == words.Count)
+                throw new UsageException($"option '{name}' needs a value: {name}=<{option.HelpName ?? "VALUE"}>");
+            if (takesValue && delimiter == word.Length - 1)
+                throw new UsageException($"option '{name}' needs a value: {name}=<{option.HelpName ?? "VALUE"}>");
+        }
+        return words;
+    }
+
+    /// <summary>A negative number is a mistaken memory size, not an option.</summary>
+    private static bool IsOption(string word) => word.Length > 1 && word[0] == '-' && !char.IsAsciiDigit(word[1]);
+
+    private static Dictionary<string, Option> OptionsByName(Command command)
+    {
+        var byName = new Dictionary<string, Option>(StringComparer.Ordinal);
+        foreach (var option in command.Options)
+        {
+            byName[option.Name] = option;
+            foreach (var alias in option.Aliases)
+                byName[alias] = option;
+        }
+        return byName;
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace LguestPlug.Host.CommandLine;
+
+/// <summary>What <c>--help</c> and <c>--version</c> say beyond the options themselves.</summary>
+internal static class HelpText
+{
+    private const string LaunchUsage = "  lguest [options] <mem-in-mb> <vmlinux> [<args>...]\n  lguest plugins [--plugin-dir DIR]...";
+    private const string PluginsUsage = "  lguest plugins [--plugin-dir DIR]...";
+
+    public static void Install(RootCommand root)
+    {
+        foreach (var option in root.Options)
+        {
+            if (option is HelpOption { Action: HelpAction standard })
+                option.Action = new HelpWithTables(standard);
+            else if (option is VersionOption)
+                option.Action = new ShowVersion();
+        }
+    }
+
+    private sealed class HelpWithTables(HelpAction standard) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var output = parseResult.InvocationConfiguration.Output;
+            var isRoot = parseResult.CommandResult.Command is RootCommand;
+            output.Write(WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsUsage));
+            if (!isRoot)
+                return 0;
+            output.WriteLine("Devices are put on the bus in the order given, the console last.");
+            output.WriteLine("Every word after the kernel image belongs to the guest, even if it looks like an option.");
+            output.WriteLine();
+            output.WriteLine("Exit codes:");
+            foreach (var (code, meaning) in ExitCode.Table)
+                output.WriteLine($"  {code,-15}{meaning}");
+            return 0;
+        }
+
+        private string Standard(ParseResult parseResult)
+        {
+            var configuration = parseResult.InvocationConfiguration;
+            var output = configuration.Output;
+            using var text = new StringWriter();
+            configuration.Output = text;
+            standard.Invoke(parseResult);
+            configuration.Output = output;
+            return text.ToString().TrimEnd() + "\n\n";
+        }
+
+        /// <summary>The generated line puts the options after the guest's words, where they would be the guest's.</summary>
+        private static string WithOwnUsage(string help, string usage)
+        {
+            var lines = help.Split('\n');
+            var heading = Array.FindIndex(lines, line => line.TrimEnd() == "Usage:");
+            if (heading >= 0)
+                lines[heading + 1] = usage;
+            return string.Join('\n', lines);
+        }
+    }
+
+    private sealed class ShowVersion : SynchronousCommandLineAction
+    {
+        // Anything after it is no mistake, as with other commands.
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            parseResult.InvocationConfiguration.Output.WriteLine($"lguest {typeof(HelpText).Assembly.GetName().Version?.ToString(3)}");
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace LguestPlug.Host.CommandLine;
+
+/// <summary>All that the command line says about a guest to launch.</summary>
+internal sealed record LaunchRequest
+{
+    public required ulong MemoryBytes { get; init; }
+
+    public required string Kernel { get; init; }
+
+    /// <summary>The words after the kernel image, verbatim.</summary>
+    public IReadOnlyList<string> GuestArguments { get; init; } = [];
+
+    public string? Initrd { get; init; }
+
+    /// <summary>The devices in bus order: as given, then the one that is always there.</summary>
+    public IReadOnlyList<DeviceRequest> Devices { get; init; } = [ShortForms.AlwaysLast];
+
+    public IReadOnlyList<string> PluginDirectories { get; init; } = [];
+
+    public EngineChoice Engine { get; init; }
+
+    /// <summary>Whether a guest that asks for it is started afresh.</summary>
+    public bool Reboot { get; init; } = true;
+
+    public bool Verbose { get; init; }
+}

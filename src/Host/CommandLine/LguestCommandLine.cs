@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace LguestPlug.Host.CommandLine;
+
+/// <summary>The <c>lguest</c> command: its options, and how they become a request.</summary>
+internal sealed class LguestCommandLine
+{
+    private readonly RootCommand _root = new("Runs a Linux guest built for lguest, its devices served by plugins.");
+    private readonly Dictionary<Option, ShortForm> _shortForms = [];
+    private readonly Option<string[]> _device = new("--device")
+    {
+        HelpName = "NAME[,key=value...]",
+        Description = "A device from a plugin; 'lguest plugins' lists them. ',,' is a comma inside a value.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+    private readonly Option<string> _initrd = new("--initrd", "-i")
+    {
+        HelpName = "FILE",
+        Description = "An initial RAM disk, placed at the top of the guest's memory",
+    };
+    private readonly Option<string[]> _pluginDirectories = new("--plugin-dir")
+    {
+        HelpName = "DIR",
+        Description = "Look for plugins there too: in DIR itself and in its subfolders",
+        Recursive = true,
+        Arity = ArgumentArity.OneOrMore,
+    };
+    private readonly Option<string> _engine = new("--engine")
+    {
+        HelpName = "auto|kernel|soft",
+        Description = "Where the guest runs: /dev/lguest (kernel), the embedded CPU (soft), or the first that is there (auto)",
+    };
+    private readonly Option<bool> _noReboot = new("--no-reboot")
+    {
+        Description = "End when the guest asks for a reboot instead of starting it afresh",
+    };
+    private readonly Option<bool> _verbose = new("--verbose", "-v")
+    {
+        Description = "Tell on stderr what is laid out, offered, accepted and notified",
+        Recursive = true,
+    };
+    private readonly Argument<string> _memory = new("mem-in-mb")
+    {
+        Description = "The guest's memory in megabytes; 64M and 1G are understood too",
+    };
+    private readonly Argument<string> _kernel = new("vmlinux")
+    {
+        Description = "The kernel: an ELF image (vmlinux) or a bzImage",
+    };
+    private readonly Argument<string[]> _guestWords = new("args")
+    {
+        Description = "The guest's kernel command line: every word after the image, verbatim",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+    private readonly Func<LaunchRequest, int> _launch;
+
+    /// <param name="launch">Runs a guest; answers the exit code.</param>
+    /// <param name="listPlugins">Lists the plugins, those in the given extra folders too; answers the exit code.</param>
+    public LguestCommandLine(Func<LaunchRequest, int> launch, Func<IReadOnlyList<string>, int> listPlugins)
+    {
+        _launch = launch;
+        foreach (var form in ShortForms.All)
+        {
+            Option option = form.ValueName is null
+                ? new Option<bool>(form.Option) { Description = form.Help }
+                : new Option<string[]>(form.Option) { Description = form.Help, HelpName = form.ValueName, Arity = ArgumentArity.OneOrMore };
+            _shortForms.Add(option, form);
+            _root.Add(option);
+        }
+        foreach (var option in new Option[] { _initrd, _device, _pluginDirectories, _engine, _noReboot, _verbose })
+            _root.Add(option);
+        _root.Add(_memory);
+        _root.Add(_kernel);
+        _root.Add(_guestWords);
+
+        var plugins = new Command("plugins", "Lists the plugins that are found, and what is wrong with the others.");
+        plugins.SetAction(result => listPlugins(result.GetValue(_pluginDirectories) ?? []));
+        _root.Add(plugins);
+
+        _root.SetAction(result => _launch(ReadLaunch(result)));
+        HelpText.Install(_root);
+    }
+
+    /// <summary>Parses and carries out; mistakes are thrown as <see cref="UsageException"/>.</summary>
+    public int Invoke(IReadOnlyList<string> words, TextWriter output)
+    {
+        var result = _root.Parse(GuestWords.MarkStart(_root, words), new ParserConfiguration
+        {
+            // "@name" is a file name or a guest's word, not a file of more words; "-vi" is a mistake.
+            ResponseFileTokenReplacer = null,
+            EnablePosixBundling = false,
+        });
+        if (result.Errors.Count > 0 && result.Action is not { ClearsParseErrors: true })
+            throw new UsageException(Explain(result));
+        return result.Invoke(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = output,
+        });
+    }
+
+    private LaunchRequest ReadLaunch(ParseResult result) => new()
+    {
+        MemoryBytes = MemorySize.Parse(result.GetRequiredValue(_memory)),
+        Kernel = result.GetRequiredValue(_kernel),
+        GuestArguments = result.GetValue(_guestWords) ?? [],
+        Initrd = result.GetValue(_initrd),
+        Devices = [.. ReadDevices(result), ShortForms.AlwaysLast],
+        PluginDirectories = result.GetValue(_pluginDirectories) ?? [],
+        Engine = ReadEngine(result.GetValue(_engine)),
+        Reboot = !result.GetValue(_noReboot),
+        Verbose = result.GetValue(_verbose),
+    };
+
+    private static EngineChoice ReadEngine(string? name) => name switch
+    {
+        null or "auto" => EngineChoice.Auto,
+        "kernel" => EngineChoice.Kernel,
+        "soft" => EngineChoice.Soft,
+        _ => throw new UsageException($"--engine is 'auto', 'kernel' or 'soft', not '{name}'"),
+    };
+
+    /// <summary>
+    /// The order of devices across all options is the order on the bus, so they are read from the words themselves:
+    /// the values of one option alone do not tell it.
+    /// </summary>
+    private IEnumerable<DeviceRequest> ReadDevices(ParseResult result)
+    {
+        Option? current = null;
+        foreach (var token in result.Tokens)
+        {
+            if (token.Type == TokenType.DoubleDash)
+                yield break;
+            if (token.Type == TokenType.Option)
+            {
+                current = OptionNamed(token.Value);
+                if (current is not null && _shortForms.TryGetValue(current, out var form) && form.ValueName is null)
+                    yield return new(form.Device, null, [], form.Option);
+            }
+            else if (current is not null)
+            {
+                if (current == _device)
+                    yield return DeviceRequest.Parse(token.Value);
+                else if (_shortForms.TryGetValue(current, out var form) && form.ValueName is not null)
+                    yield return new(form.Device, token.Value, [], $"{form.Option}={token.Value}");
+                current = null;
+            }
+        }
+    }
+
+    private Option? OptionNamed(string name) => _root.Options.FirstOrDefault(o => o.Name == name || o.Aliases.Contains(name));
+
+    private string Explain(ParseResult result)
+    {
+        if (result.CommandResult.Command == _root)
+        {
+            if (result.GetResult(_memory) is not { Tokens.Count: > 0 })
+                return "the memory size and the kernel image are missing: lguest [options] <mem-in-mb> vmlinux [args...] (see lguest --help)";
+            if (result.GetResult(_kernel) is not { Tokens.Count: > 0 })
+                return "the kernel image is missing: lguest [options] <mem-in-mb> vmlinux [args...] (see lguest --help)";
+        }
+        return result.Errors[0].Message.ReplaceLineEndings(" ");
+    }
+}

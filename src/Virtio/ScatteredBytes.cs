@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace LguestPlug.Virtio;
+
+/// <summary>
+/// A position that moves forward over pieces of guest memory. The pieces live in pinned memory, so that system calls need no
+/// pinning of their own, and are cut from the front as the position moves.
+/// </summary>
+internal sealed unsafe class ScatteredBytes
+{
+    private const int Eintr = 4;
+
+    /// <summary>The kernel takes no more pieces in one call (IOV_MAX).</summary>
+    private const int MaximumPiecesPerCall = 1024;
+
+    private readonly IoVector[] _array;
+    private readonly IoVector* _pieces;
+    private int _first;
+    private int _end;
+
+    internal ScatteredBytes(int capacity)
+    {
+        _array = GC.AllocateUninitializedArray<IoVector>(capacity, pinned: true);
+        _pieces = (IoVector*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array));
+    }
+
+
+    internal long Length { get; private set; }
+
+    internal ReadOnlySpan<IoVector> Pieces => new(_pieces + _first, _end - _first);
+
+    internal Span<byte> Front => _first == _end
+        ? default
+        : new Span<byte>((void*)_pieces[_first].Address, (int)Math.Min(_pieces[_first].Length, int.MaxValue));
+
+    internal void Clear()
+    {
+        _first = _end = 0;
+        Length = 0;
+    }
+
+    /// <summary>Appends a piece that was checked to lie in guest memory. Empty ones are left out.</summary>
+    internal void Append(nint address, uint length)
+    {
+        if (length == 0)
+            return;
+
+        _array[_end++] = new IoVector(address, length);
+        Length += length;
+    }
+
+    internal void Advance(long count)
+    {
+        if ((ulong)count > (ulong)Length)
+            throw new ArgumentOutOfRangeException(nameof(count), $"cannot move by {count} bytes: {Length} are left");
+
+        Length -= count;
+        while (count > 0)
+        {
+            IoVector* piece = _pieces + _first;
+            if ((nuint)count < piece->Length)
+            {
+                *piece = new IoVector(piece->Address + (nint)count, piece->Length - (nuint)count);
+                return;
+            }
+
+            count -= (long)piece->Length;
+            _first++;
+        }
+    }
+
+    internal int CopyTo(Span<byte> destination)
+    {
+        int done = 0;
+        while (done < destination.Length && _first < _end)
+        {
+            Span<byte> from = Front;
+            int count = Math.Min(from.Length, destination.Length - done);
+            from[..count].CopyTo(destination[done..]);
+            Advance(count);
+            done += count;
+        }
+
+        return done;
+    }
+
+    internal int CopyFrom(ReadOnlySpan<byte> source)
+    {
+        int done = 0;
+        while (done < source.Length && _first < _end)
+        {
+            Span<byte> to = Front;
+            int count = Math.Min(to.Length, source.Length - done);
+            source.Slice(done, count).CopyTo(to);
+            Advance(count);
+            done += count;
+        }
+
+        return done;
+    }
+
+    /// <summary>One readv or writev over all that is left.</summary>
+    internal TransferResult TransferOnce(SafeHandle stream, bool intoGuest)
+    {
+        bool referenced = false;
+        try
+        {
+            stream.DangerousAddRef(ref referenced);
+            int descriptor = (int)stream.DangerousGetHandle();
+            int count = Math.Min(_end - _first, MaximumPiecesPerCall);
+            while (true)
+            {
+                nint moved = intoGuest
+                    ? NativeMethods.ReadVector(descriptor, _pieces + _first, count)
+                    : NativeMethods.WriteVector(descriptor, _pieces + _first, count);
+                if (moved >= 0)
+                {
+                    Advance(moved);
+                    return new TransferResult(moved, 0);
+                }
+
+                int error = Marshal.GetLastPInvokeError();
+                if (error != Eintr)
+                    return new TransferResult(0, error);
+            }
+        }
+        finally
+        {
+            if (referenced)
+                stream.DangerousRelease();
+        }
+    }
+
+    /// <summary>preadv or pwritev, again and again until the count, the end of the file or an error.</summary>
+    internal TransferResult TransferAll(SafeHandle file, long offset, long total, bool intoGuest)
+    {
+        if ((ulong)total > (ulong)Length)
+            throw new ArgumentOutOfRangeException(nameof(total), $"cannot move {total} bytes: {Length} are left");
+
+        bool referenced = false;
+        try
+        {
+            file.DangerousAddRef(ref referenced);
+            int descriptor = (int)file.DangerousGetHandle();
+            long done = 0;
+            while (done < total)
+            {
+                int last = FindLast(total - done, out nuint lengthOfLast);
+
+                // What lies behind the count must stay untouched: for this one call the last piece is cut short.
+                IoVector whole = _pieces[last];
+                _pieces[last] = new IoVector(whole.Address, lengthOfLast);
+                nint moved = intoGuest
+                    ? NativeMethods.ReadVectorAt(descriptor, _pieces + _first, last - _first + 1, offset + done)
+                    : NativeMethods.WriteVectorAt(descriptor, _pieces + _first, last - _first + 1, offset + done);
+                _pieces[last] = whole;
+
+                if (moved > 0)
+                {
+                    Advance(moved);
+                    done += moved;
+                }
+                else if (moved == 0)
+                {
+                    break;
+                }
+                else
+                {
+                    int error = Marshal.GetLastPInvokeError();
+                    if (error != Eintr)
+                        return new TransferResult(done, error);
+                }
+            }
+
+            return new TransferResult(done, 0);
+        }
+        finally
+        {
+            if (referenced)
+                file.DangerousRelease();
+        }
+    }
+
+    /// <summary>The piece in which the next <paramref name="count"/> bytes end, or the last one that fits in a call.</summary>
+    private int FindLast(long count, out nuint lengthOfLast)
+    {
+        int limit = Math.Min(_end, _first + MaximumPiecesPerCall) - 1;
+        int i = _first;
+        while (i < limit && (nuint)count > _pieces[i].Length)
+            count -= (long)_pieces[i++].Length;
+
+        lengthOfLast = Math.Min((nuint)count, _pieces[i].Length);
+        return i;
+    }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+
+namespace LguestPlug.Virtio;
+
+/// <summary>Where a <see cref="VirtioDeviceRunner"/> is in its life.</summary>
+public enum DeviceRunState
+{
+    /// <summary>Not started, or reset.</summary>
+    Stopped,
+
+    /// <summary>Its queue services run.</summary>
+    Running,
+
+    /// <summary>A queue has faulted: its services end, and only a reset helps.</summary>
+    Faulted,
+}
+
+/// <summary>
+/// Runs a device, the same way on every transport: negotiation, one thread for each queue, prompt stop, faults. The transport
+/// says where the rings are, what an interrupt is, and when to start and reset.
+/// </summary>
+/// <remarks>
+/// <see cref="Kick"/> may be called on any thread. All else belongs to one thread at a time, the transport's. Disposing the
+/// runner does not dispose the device.
+/// </remarks>
+public sealed partial class VirtioDeviceRunner : IDisposable
+{
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+
+    private readonly ILogger _logger;
+    private readonly Action<DeviceFault> _onFault;
+    private readonly QueueSlot[] _slots;
+    private int _state;
+    private CancellationTokenSource _stopping = new();
+    private bool _disposed;
+
+    /// <summary>Wraps a device.</summary>
+    /// <param name="name">The device's name in the machine.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="logger">Where starts and resets are told.</param>
+    /// <param name="onFault">
+    /// Told of the device's first fault, on the faulting queue's thread, which ends afterwards. It must not call back into the
+    /// runner: let it wake whoever decides.
+    /// </param>
+    /// <exception cref="DeviceSetupException">The device's queues are not what a virtio device can have.</exception>
+    public VirtioDeviceRunner(string name, VirtioDevice device, ILogger logger, Action<DeviceFault> onFault)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Name = name;
+        Device = device;
+        OfferedFeatures = device.Features;
+        _logger = logger;
+        _onFault = onFault;
+        foreach (QueueDefinition queue in device.Queues)
+        {
+            if (queue.Size == 0 || (queue.Size & (queue.Size - 1)) != 0 || queue.Size > Vring.MaximumSize)
+                throw new DeviceSetupException($"{name}: queue {queue.Name} has size {queue.Size}; expected a power of two, at most {Vring.MaximumSize}");
+        }
+
+        _slots = [.. device.Queues.Select(definition => new QueueSlot(definition))];
+        Queues = [.. device.Queues];
+    }
+
+    /// <summary>The device's name in the machine.</summary>
+    public string Name { get; }
+
+    /// <summary>The device.</summary>
+    public VirtioDevice Device { get; }
+
+    /// <summary>The device's queues, in order; the index is that of all members here.</summary>
+    public IReadOnlyList<QueueDefinition> Queues { get; }
+
+    /// <summary>The features the device offers.</summary>
+    public ulong OfferedFeatures { get; }
+
+    /// <summary>The features accepted at the last start; 0 after a reset.</summary>
+    public ulong AcceptedFeatures { get; private set; }
+
+    /// <summary>Where the device is in its life. Any thread.</summary>
+    public DeviceRunState State => (DeviceRunState)Volatile.Read(ref _state);
+
+    /// <summary>True once the device was started, whatever came after: see <see cref="VirtioDevice.HelpIfUnused"/>.</summary>
+    public bool WasEverStarted { get; private set; }
+
+    /// <summary>Says where a queue's ring lies and how its driver is interrupted. Needed for every queue before <see cref="Start"/>.</summary>
+    /// <param name="queue">The index of the queue.</param>
+    /// <param name="memory">The guest's memory.</param>
+    /// <param name="ring">The ring in it; as many entries as the definition says, or fewer if the transport lets the driver choose.</param>
+    /// <param name="raiseInterrupt">Interrupts the driver; called on the queue's thread, must not block.</param>
+    public void PlaceQueue(int queue, GuestMemory memory, Vring ring, Action raiseInterrupt)
+    {
+        ThrowUnless(DeviceRunState.Stopped);
+        _slots[queue].Memory = memory;
+        _slots[queue].Ring = ring;
+        _slots[queue].RaiseInterrupt = raiseInterrupt;
+    }
+
+    /// <summary>The driver has made chains available in a queue. Never blocks; harmless when the device is not running.</summary>
+    public void Kick(int queue) => _slots[queue].Signals.Kick();
+
+    /// <summary>An eventfd that does what <see cref="Kick"/> does, the same one for the runner's whole life.</summary>
+    public SafeHandle KickDescriptor(int queue) => _slots[queue].Signals.KickDescriptor;
+
+    /// <summary>Starts the device: the driver has decided on features. The rings must be as after a reset: indices at 0.</summary>
+    /// <param name="acceptedFeatures">The bits the driver wrote. What was not offered is left out.</param>
+    /// <exception cref="InvalidOperationException">The device is not stopped, or a queue has no place.</exception>
+    public void Start(ulong acceptedFeatures)
+    {
+        ThrowUnless(DeviceRunState.Stopped);
+        foreach (QueueSlot slot in _slots)
+        {
+            if (slot.Ring is null)
+                throw new InvalidOperationException($"{Name}: queue {slot.Definition.Name} has no place");
+        }
+
+        if ((acceptedFeatures & ~OfferedFeatures) != 0)
+            LogUnofferedFeatures(_logger, Name, acceptedFeatures & ~OfferedFeatures);
+
+        AcceptedFeatures = acceptedFeatures & OfferedFeatures;
+        LogStart(_logger, Name, OfferedFeatures, AcceptedFeatures);
+        Device.Start(AcceptedFeatures);
+        WasEverStarted = true;
+        _stopping = new CancellationTokenSource();
+        Volatile.Write(ref _state, (int)DeviceRunState.Running);
+        foreach (QueueSlot slot in _slots)
+        {
+            slot.Signals.Rearm();
+            var queue = new Virtqueue(
+                slot.Definition.Name, slot.Memory!, slot.Ring!, new VirtqueueState(), slot.Signals, slot.RaiseInterrupt!, AcceptedFeatures, _stopping.Token);
+            slot.Thread = new Thread(() => Serve(slot.Definition, queue, slot.Signals))
+            {
+                IsBackground = true,
+                Name = $"{Name}/{slot.Definition.Name}",
+            };
+        }
+
+        // Only now, so that a fault of the first cannot meet a half-made second.
+        foreach (QueueSlot slot in _slots)
+            slot.Thread!.Start();
+    }
+
+    /// <summary>
+    /// Stops the device if it was started: when this returns no service runs and the device is as after creation. Ring memory is
+    /// left alone; a transport that owns it clears it next (<see cref="Vring.Clear"/>).
+    /// </summary>
+    /// <exception cref="TimeoutException">A plugin blocks where it cannot be woken. The device, its memory and its thread are lost.</exception>
+    public void Reset()
+    {
+        if (State == DeviceRunState.Stopped)
+            return;
+
+        LogReset(_logger, Name);
+        SignalStop();
+        foreach (QueueSlot slot in _slots)
+        {
+            if (slot.Thread is not { } thread)
+                continue;
+
+            if (thread == Thread.CurrentThread)
+                throw new InvalidOperationException($"{Name}: reset by its own queue {slot.Definition.Name}");
+
+            if (!thread.Join(StopPatience))
+                throw new TimeoutException($"{Name}: queue {slot.Definition.Name} did not stop within {StopPatience.TotalSeconds} s; its plugin blocks");
+
+            slot.Thread = null;
+        }
+
+        _stopping.Dispose();
+        AcceptedFeatures = 0;
+        Device.Reset();
+        Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
+    }
+
+    /// <summary>Resets the device and releases the kick descriptors. Nobody may <see cref="Kick"/> any more.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+
+        _disposed = true;
+        Reset();
+        foreach (QueueSlot slot in _slots)
+            slot.Signals.Dispose();
+    }
+
+    private void Serve(QueueDefinition definition, Virtqueue queue, QueueSignals signals)
+    {
+        try
+        {
+            while (!signals.IsStopping)
+            {
+                definition.Service(queue);
+                if (queue.HasChainInHand && !signals.IsStopping)
+                    throw queue.Fault("the device returned without completing the chain");
+            }
+        }
+#pragma warning disable CA1031 // Whatever a plugin throws ends its device and not the process.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (!signals.IsStopping)
+                ReportFault(definition, exception);
+            else if (exception is not OperationCanceledException)
+                LogErrorWhileStopping(_logger, Name, definition.Name, exception.Message);
+        }
+    }
+
+    private void ReportFault(QueueDefinition definition, Exception exception)
+    {
+        // Of several queues that fault, the first is told of.
+        if (Interlocked.CompareExchange(ref _state, (int)DeviceRunState.Faulted, (int)DeviceRunState.Running) != (int)DeviceRunState.Running)
+            return;
+
+        SignalStop();
+        string reason = exception is DeviceFaultException fault
+            ? fault.Message
+            : $"queue {definition.Name}: the plugin threw {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}";
+        _onFault(new DeviceFault(Name, definition.Name, reason, exception));
+    }
+
+    private void SignalStop()
+    {
+        foreach (QueueSlot slot in _slots)
+            slot.Signals.Stop();
+
+        _stopping.Cancel();
+    }
+
+    private void ThrowUnless(DeviceRunState state)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (State != state)
+            throw new InvalidOperationException($"{Name} is {State}");
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Device {Device} OK: offered {Offered:x}, accepted {Accepted:x}")]
+    private static partial void LogStart(ILogger logger, string device, ulong offered, ulong accepted);
+
+    [LoggerMessage(2, LogLevel.Information, "Resetting device {Device}")]
+    private static partial void LogReset(ILogger logger, string device);
+
+    [LoggerMessage(3, LogLevel.Warning, "Device {Device}: the driver accepted features never offered ({Features:x}); ignored")]
+    private static partial void LogUnofferedFeatures(ILogger logger, string device, ulong features);
+
+    [LoggerMessage(4, LogLevel.Warning, "Device {Device}: queue {Queue} ended in an error while stopping: {Message}")]
+    private static partial void LogErrorWhileStopping(ILogger logger, string device, string queue, string message);
+
+    private sealed class QueueSlot(QueueDefinition definition)
+    {
+        internal QueueDefinition Definition { get; } = definition;
+
+        internal QueueSignals Signals { get; } = new();
+
+        internal GuestMemory? Memory { get; set; }
+
+        internal Vring? Ring { get; set; }
+
+        internal Action? RaiseInterrupt { get; set; }
+
+        internal Thread? Thread { get; set; }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Host.CommandLine;
+
+namespace LguestPlug.Host.Tests.CommandLine;
+
+public class LguestCommandLineTests
+{
+    private static LaunchRequest Launch(params string[] words)
+    {
+        LaunchRequest? request = null;
+        var commandLine = new LguestCommandLine(r => { request = r; return 42; }, _ => throw new InvalidOperationException("plugins"));
+        Assert.Equal(42, commandLine.Invoke(words, TextWriter.Null));
+        return request!;
+    }
+
+    private static string Refused(params string[] words)
+    {
+        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), _ => throw new InvalidOperationException("plugins"));
+        var message = Assert.Throws<UsageException>(() => commandLine.Invoke(words, TextWriter.Null)).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+
+    private static string Output(params string[] words)
+    {
+        using var output = new StringWriter();
+        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), _ => throw new InvalidOperationException("plugins"));
+        Assert.Equal(0, commandLine.Invoke(words, output));
+        return output.ToString();
+    }
+
+    [Fact]
+    public void Memory_and_kernel_are_enough()
+    {
+        var request = Launch("64", "vmlinux");
+        Assert.Equal(64UL << 20, request.MemoryBytes);
+        Assert.Equal("vmlinux", request.Kernel);
+        Assert.Empty(request.GuestArguments);
+        Assert.Null(request.Initrd);
+        Assert.Equal(EngineChoice.Auto, request.Engine);
+        Assert.True(request.Reboot);
+        Assert.False(request.Verbose);
+        Assert.Equal("console", Assert.Single(request.Devices).Name);
+    }
+
+    [Fact]
+    public void Devices_keep_their_order_across_all_options_and_the_console_is_last()
+    {
+        var request = Launch("--rng", "--block=a", "--device", "sound,x=1", "--tunnet", "1.2.3.4", "64", "--block", "b", "--rng", "vmlinux");
+        Assert.Equal(["rng", "block", "sound", "net", "block", "rng", "console"], request.Devices.Select(d => d.Name));
+        Assert.Equal([null, "a", null, "1.2.3.4", "b", null, null], request.Devices.Select(d => d.Value));
+    }
+
+    [Fact]
+    public void The_value_of_a_short_form_is_taken_whole() =>
+        Assert.Equal("a,b=c,,d:e", Launch("--block=a,b=c,,d:e", "64", "vmlinux").Devices[0].Value);
+
+    [Fact]
+    public void Words_after_the_kernel_are_the_guests_whatever_they_look_like()
+    {
+        string[] words = ["--block=x", "-v", "--help", "--", "--no-such-option", "@file", "", "--", "root=/dev/vda", "64", "plugins", "-i"];
+        var request = Launch(["--rng", "64", "vmlinux", .. words]);
+        Assert.Equal(words, request.GuestArguments);
+        Assert.Equal(["rng", "console"], request.Devices.Select(d => d.Name));
+        Assert.False(request.Verbose);
+    }
+
+    [Fact]
+    public void All_other_options_are_understood()
+    {
+        var request = Launch("--verbose", "--initrd=rd", "--plugin-dir", "a", "--plugin-dir=b", "--engine", "soft", "--no-reboot", "1G", "vmlinux");
+        Assert.True(request.Verbose);
+        Assert.Equal("rd", request.Initrd);
+        Assert.Equal(["a", "b"], request.PluginDirectories);
+        Assert.Equal(EngineChoice.Soft, request.Engine);
+        Assert.False(request.Reboot);
+        Assert.Equal(1UL << 30, request.MemoryBytes);
+    }
+
+    [Fact]
+    public void Short_options_are_understood()
+    {
+        var request = Launch("-v", "-i", "rd", "64", "vmlinux");
+        Assert.True(request.Verbose);
+        Assert.Equal("rd", request.Initrd);
+    }
+
+    [Fact]
+    public void A_double_dash_may_stand_before_the_memory_size() =>
+        Assert.Equal(["-v"], Launch("--rng", "--", "64", "vmlinux", "-v").GuestArguments);
+
+    [Theory]
+    [InlineData("are missing")]
+    [InlineData("kernel image is missing", "64")]
+    [InlineData("unknown option '--bogus'", "--bogus", "64", "vmlinux")]
+    [InlineData("did you mean '--block'?", "--blokc=x", "64", "vmlinux")]
+    [InlineData("'--block' needs a value: --block=<FILE>", "--block")]
+    [InlineData("'--block' needs a value", "--block=", "64", "vmlinux")]
+    [InlineData("'--rng' takes no value", "--rng=x", "64", "vmlinux")]
+    [InlineData("'-5' is not a number of megabytes", "-5", "vmlinux")]
+    [InlineData("--engine is 'auto', 'kernel' or 'soft', not 'fast'", "--engine=fast", "64", "vmlinux")]
+    [InlineData("names no device", "--device", ",x=1", "64", "vmlinux")]
+    [InlineData("--initrd", "--initrd=a", "--initrd=b", "64", "vmlinux")]
+    [InlineData("foo", "plugins", "foo")]
+    public void Mistakes_are_named(string expected, params string[] words) =>
+        Assert.Contains(expected, Refused(words), StringComparison.Ordinal);
+
+    [Fact]
+    public void Plugins_are_listed_with_the_extra_folders()
+    {
+        IReadOnlyList<string>? folders = null;
+        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), f => { folders = f; return 7; });
+        Assert.Equal(7, commandLine.Invoke(["plugins", "--plugin-dir", "a", "--plugin-dir=b"], TextWriter.Null));
+        Assert.Equal(["a", "b"], folders);
+    }
+
+    [Fact]
+    public void Help_names_every_option_and_every_exit_code()
+    {
+        var help = Output("--help");
+        string[] options = ["--tunnet", "--block", "--rng", "--initrd", "--device", "--plugin-dir", "--engine", "--no-reboot", "--verbose", "plugins", "<mem-in-mb> <vmlinux>"];
+        Assert.All(options, option => Assert.Contains(option, help, StringComparison.Ordinal));
+        Assert.All(ExitCode.Table, row => Assert.Contains($"  {row.Code,-15}{row.Meaning}", help, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_version_is_one_line() => Assert.Matches(@"^lguest \d+\.\d+\.\d+\n$", Output("--version"));
+}
