@@ -97,7 +97,8 @@ u32 blk_finish(struct vdev *d, u32 slot)
 
 u32 blk_request(struct vdev *d, u32 type, u64 sector, void *data, u32 len)
 {
-	if (!blk_submit(d, 0, type, sector, data, len, 16384, false))
+	/* Several descriptors for a large request, if the ring is not too short for them. */
+	if (!blk_submit(d, 0, type, sector, data, len, d->vq[0].num > BLK_PIECES ? 16384 : len, false))
 		return BLK_S_TIMEOUT;
 	vq_kick(&d->vq[0]);
 	return blk_finish(d, 0);

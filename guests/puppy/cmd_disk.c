@@ -92,7 +92,7 @@ bool cmd_disk_read(int argc, char **argv)
 	if (!range(argc, argv, 2, &sector, &count, text) || !(d = device(argc, argv, 2, text)) ||
 	    !sum(d, sector, count, true, &crc))
 		return false;
-	printf("%u sectors from %llu, crc32 %08x\n", count, sector, crc);
+	printf("%u sector%s from %llu, crc32 %08x\n", count, count == 1 ? "" : "s", sector, crc);
 	return true;
 }
 
@@ -122,7 +122,7 @@ bool cmd_disk_write(int argc, char **argv)
 		if (!io(d, BLK_OUT, sector + at, n))
 			return false;
 	}
-	printf("%u sectors written from %llu\n", count, sector);
+	printf("%u sector%s written from %llu\n", count, count == 1 ? "" : "s", sector);
 	return true;
 }
 
@@ -149,7 +149,7 @@ bool cmd_disk_verify(int argc, char **argv)
 			}
 		}
 	}
-	printf("%u sectors from %llu verified\n", count, sector);
+	printf("%u sector%s from %llu verified\n", count, count == 1 ? "" : "s", sector);
 	return true;
 }
 

@@ -158,7 +158,7 @@ static const char *frame_flags(void)
 	return NULL;
 }
 
-static u32 steps;
+static volatile u32 steps;
 
 static bool count_step(struct trap_frame *frame)
 {
@@ -187,7 +187,7 @@ static void op_fninit(void *arg)
 	__asm__ volatile("fninit");
 }
 
-static u32 fpu_traps;
+static volatile u32 fpu_traps;
 
 static bool give_fpu(struct trap_frame *frame)
 {

@@ -120,7 +120,7 @@ static const char *directory(void)
 	return NULL;
 }
 
-static u32 demand_faults;
+static volatile u32 demand_faults;
 
 static bool demand(struct trap_frame *frame)
 {

@@ -18,9 +18,11 @@ static const char *pieces(struct vdev *d)
 {
 	static u8 data[16 * 8];
 
+	u32 n = min_u32(16, d->vq[0].num);
+
 	memset(data, 0, sizeof(data));
-	CHECK(rng_read(d, data, sizeof(data), 16) == sizeof(data), "wrong length");
-	for (u32 i = 0; i < 16; i++)
+	CHECK(rng_read(d, data, 8 * n, n) == (int)(8 * n), "wrong length");
+	for (u32 i = 0; i < n; i++)
 		CHECK(memcmp(data + 8 * i, (u8[8]){ 0 }, 8), "descriptor %u was not filled", i);
 	return NULL;
 }

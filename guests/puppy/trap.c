@@ -11,7 +11,7 @@ extern char trap_stubs[], syscall_stub[];
 extern u32 trap_try_esp;
 
 struct trap_record last_trap;
-bool (*trap_hook)(struct trap_frame *frame);
+bool (*volatile trap_hook)(struct trap_frame *frame);
 const char *crash_text;
 
 void set_gate(u32 vector, u32 handler, u32 flags)

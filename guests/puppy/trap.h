@@ -36,7 +36,7 @@ struct trap_record {
 
 extern struct trap_record last_trap;
 /* Looks at an exception first; true means "handled, resume". */
-extern bool (*trap_hook)(struct trap_frame *frame);
+extern bool (*volatile trap_hook)(struct trap_frame *frame);
 /* Final words of an exception nobody expected. */
 extern const char *crash_text;
 

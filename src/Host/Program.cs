@@ -1,13 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host;
+using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Engines;
+using LguestPlug.Host.Logging;
+using LguestPlug.Host.Plugins;
+using LguestPlug.Host.Running;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
+using var errors = new StderrLoggerProvider(Console.OpenStandardError());
 try
 {
-    return new LguestCommandLine(r => { Console.WriteLine(string.Join(" ", r.Devices.Select(d=>d.Spelling))+"|"+string.Join("|", r.GuestArguments)); return 0; }, _ => 0).Invoke(args, Console.Out);
+    return new LguestCommandLine(Launch, ListPlugins).Invoke(args, Console.Out);
 }
 catch (HostException e)
 {
-    Console.Error.WriteLine("lguest: " + e.Message);
+    errors.WriteLine($"lguest: {e.Message}");
     return e.ExitCode;
+}
+
+static int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), Console.Out);
+
+int Launch(LaunchRequest request)
+{
+    // Not Host.CreateDefaultBuilder: configuration files and a console lifetime cost time and are not wanted.
+    var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+    builder.Logging.AddProvider(errors).SetMinimumLevel(request.Verbose ? LogLevel.Debug : LogLevel.Warning);
+    var engine = EngineSelection.Select(request.Engine, LguestDeviceFile.Exists);
+    builder.Services
+        .AddSingleton(request)
+        .AddSingleton(engine.Create)
+        .AddSingleton<StopRequests>()
+        .AddSingleton<HostSignals>()
+        .AddSingleton(new EarlyConsole(Console.OpenStandardOutput()))
+        .AddSingleton<GuestLauncher>();
+    using var host = builder.Build();
+
+    _ = host.Services.GetRequiredService<HostSignals>();
+    var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
+    logger.LogInformation("Engine: {Engine}", engine.Name);
+    var plugins = GuestLauncher.LoadPlugins(request, logger);
+    var outcome = host.Services.GetRequiredService<GuestLauncher>().Run(plugins);
+    OutcomeReport.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine, request.Verbose, errors);
+    return outcome.ExitCode;
 }

@@ -9,7 +9,7 @@ internal static class Suggestion
     {
         var nearest = known
             .Select(candidate => (candidate, distance: Distance(word, candidate)))
-            .Where(c => c.distance <= Math.Max(1, Math.Max(word.Length, c.candidate.Length) / 3))
+            .Where(c => c.distance <= Math.Clamp(Math.Max(word.Length, c.candidate.Length) / 2, 1, 3))
             .OrderBy(c => c.distance)
             .Select(c => c.candidate)
             .FirstOrDefault();

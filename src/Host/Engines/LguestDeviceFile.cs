@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.InteropServices;
-using Tmds.Linux;
 
 namespace LguestPlug.Host.Engines;
 
-/// <summary>The kernel's <c>/dev/lguest</c>.</summary>
-internal sealed unsafe class LguestDeviceFile : ILguestDevice
+/// <summary>
+/// The kernel's <c>/dev/lguest</c>. The calls are declared here because their error numbers must be saved in the same
+/// breath: anything the runtime does in between may overwrite them.
+/// </summary>
+internal sealed unsafe partial class LguestDeviceFile : ILguestDevice
 {
     public const string Path = "/dev/lguest";
+    private const int ReadWrite = 2;
+    private const int CloseOnExec = 0x80000;
     private int _fd;
 
     public LguestDeviceFile()
     {
-        fixed (byte* path = System.Text.Encoding.UTF8.GetBytes(Path + '\0'))
-            _fd = LibC.open(path, LibC.O_RDWR | LibC.O_CLOEXEC);
+        _fd = open(Path, ReadWrite | CloseOnExec);
         if (_fd < 0)
-            throw new HostException($"cannot open {Path}: {Marshal.GetPInvokeErrorMessage(LibC.errno)}");
+            throw new HostException($"cannot open {Path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }
 
     public static bool Exists => File.Exists(Path);
@@ -23,25 +26,33 @@ internal sealed unsafe class LguestDeviceFile : ILguestDevice
     public nint Write(ReadOnlySpan<nint> words)
     {
         fixed (nint* start = words)
-        {
-            var result = (nint)LibC.write(_fd, start, (size_t)(words.Length * sizeof(nint)));
-            return result < 0 ? -LibC.errno : result;
-        }
+            return ResultOf(write(_fd, start, (nuint)(words.Length * sizeof(nint))));
     }
 
     public nint Read(Span<byte> buffer)
     {
         fixed (byte* start = buffer)
-        {
-            var result = (nint)LibC.pread(_fd, start, (size_t)buffer.Length, 0);
-            return result < 0 ? -LibC.errno : result;
-        }
+            return ResultOf(pread(_fd, start, (nuint)buffer.Length, 0));
     }
 
     public void Dispose()
     {
         if (_fd >= 0)
-            _ = LibC.close(_fd);
+            _ = close(_fd);
         _fd = -1;
     }
+
+    private static nint ResultOf(nint result) => result < 0 ? -Marshal.GetLastPInvokeError() : result;
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(int fd, void* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pread(int fd, void* buffer, nuint count, long offset);
 }

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Host.Engines;
+using LguestPlug.Virtio;
+using Microsoft.Extensions.Logging;
+
+namespace LguestPlug.Host.Bus;
+
+/// <summary>
+/// The lguest device page as the guest uses it: status and features are bytes in guest memory, and a NOTIFY tells that they
+/// changed. Lives through all boots of a machine; <see cref="LayOut"/> begins each.
+/// </summary>
+internal sealed class LguestBus
+{
+    private readonly GuestMemory _memory;
+    private readonly List<Slot> _slots;
+    private readonly EarlyConsole _earlyConsole;
+    private readonly ILogger _logger;
+    private readonly Lock _configGate = new();
+    private IEngine? _engine;
+
+    public LguestBus(GuestMemory memory, IReadOnlyList<BusDevice> devices, EarlyConsole earlyConsole, ILogger logger)
+    {
+        _memory = memory;
+        _earlyConsole = earlyConsole;
+        _logger = logger;
+        var shapes = devices.Select(d => new DeviceShape(
+            d.Runner.Name, d.Runner.Device.DeviceId, d.Runner.OfferedFeatures, d.Runner.Device.Config.Length, [.. d.Runner.Queues.Select(q => (int)q.Size)])).ToList();
+        var layout = DevicePageLayout.Compute(memory.RamSize, shapes);
+        _slots = [.. devices.Zip(shapes, layout.Places).Select(d => new Slot(d.First, d.Second, d.Third))];
+        Limit = layout.Limit;
+    }
+
+    /// <summary>The end of guest memory: RAM, device page and rings.</summary>
+    public ulong Limit { get; }
+
+    /// <summary>Writes the device page into fresh memory and gives every queue its ring.</summary>
+    public void LayOut()
+    {
+        _memory.Limit = Limit;
+        foreach (var (number, slot) in _slots.Index())
+        {
+            slot.ExpectsDriverOk = false;
+            slot.QueuesRegistered = false;
+            WriteDescriptor(slot);
+            foreach (var (queue, place) in slot.Place.Queues.Index())
+            {
+                _logger.LogInformation("Virtqueue page 0x{Page:x}", place.RingAddress);
+                slot.Runner.PlaceQueue(queue, _memory, new Vring(_memory, place.RingAddress, place.Size), () => _engine?.RaiseInterrupt(place.Irq));
+            }
+            _logger.LogInformation("device {Number}: {Plugin} {Description}", number + 1, slot.Device.PluginName, slot.Runner.Device.Description);
+        }
+    }
+
+    /// <summary>From now on interrupts and queue registrations go to this engine.</summary>
+    public void Attach(IEngine engine) => _engine = engine;
+
+    /// <summary>Stops all devices: afterwards nothing of the bus uses the engine or guest memory.</summary>
+    public void Detach()
+    {
+        foreach (var slot in _slots)
+            slot.Runner.Reset();
+        _engine = null;
+    }
+
+    /// <summary>Puts a device's changed configuration bytes into the page. The lguest bus cannot tell the guest of it.</summary>
+    public void UpdateConfig(VirtioDeviceRunner runner)
+    {
+        lock (_configGate)
+        {
+            if (_engine is not null && _slots.Find(s => s.Runner == runner) is { } slot)
+            {
+                var config = runner.Device.Config.Span;
+                config[..Math.Min(config.Length, slot.Shape.ConfigLength)].CopyTo(_memory.Slice(slot.Place.Config, slot.Shape.ConfigLength));
+            }
+        }
+    }
+
+    /// <summary>Handles a NOTIFY that no running queue has claimed.</summary>
+    /// <exception cref="HostException">The guest broke the rules of the bus and cannot go on.</exception>
+    public void HandleNotify(uint address)
+    {
+        foreach (var slot in _slots)
+        {
+            if (address == slot.Place.Descriptor)
+            {
+                UpdateStatus(slot);
+                return;
+            }
+            if (slot.Place.Queues.Any(q => q.RingAddress == address))
+                throw new HostException($"Notification on {slot.Device.PluginName} before setup!");
+        }
+        if (address >= Limit)
+            throw new HostException($"Bad NOTIFY 0x{address:x}");
+        _earlyConsole.Print(_memory, address);
+    }
+
+    /// <summary>
+    /// Guests since Linux 3.1 notify a reset, then once, with the features decided; guests before notify every change of the
+    /// status, so that their features are decided only with DRIVER_OK. The first thing the older ones notify after a reset is
+    /// a bare ACKNOWLEDGE, which the newer ones never do.
+    /// </summary>
+    private void UpdateStatus(Slot slot)
+    {
+        var status = (DeviceStatus)_memory.Slice(slot.Place.Status, 1)[0];
+        if (status == DeviceStatus.None)
+            Reset(slot);
+        else if (status.HasFlag(DeviceStatus.Failed))
+        {
+            _logger.LogWarning("Device {Name} configuration FAILED", slot.Device.PluginName);
+            if (slot.Runner.State != DeviceRunState.Stopped)
+                Reset(slot);
+        }
+        else if (slot.Runner.State != DeviceRunState.Stopped)
+            throw new HostException($"Device {slot.Device.PluginName} features finalized twice");
+        else if (status == DeviceStatus.Acknowledge)
+            slot.ExpectsDriverOk = true;
+        else if (!slot.ExpectsDriverOk || status.HasFlag(DeviceStatus.DriverOk))
+            Start(slot);
+    }
+
+    private void Start(Slot slot)
+    {
+        if (!slot.QueuesRegistered)
+        {
+            foreach (var (queue, place) in slot.Place.Queues.Index())
+                _engine!.RegisterNotify((uint)place.RingAddress, new NotifySignal(() => slot.Runner.Kick(queue), slot.Runner.KickDescriptor(queue)));
+            slot.QueuesRegistered = true;
+        }
+        // What was not offered is accepted in silence, as by the C launcher.
+        var accepted = DevicePageLayout.ReadAccepted(_memory, slot.Place) & slot.Shape.Features;
+        try
+        {
+            slot.Runner.Start(accepted);
+        }
+        catch (Exception e) when (e is not HostException)
+        {
+            throw new HostException($"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e);
+        }
+    }
+
+    private void Reset(Slot slot)
+    {
+        slot.Runner.Reset();
+        slot.ExpectsDriverOk = false;
+        _memory.Slice(slot.Place.AcceptedFeatures, slot.Place.FeatureLength).Clear();
+        foreach (var place in slot.Place.Queues)
+            new Vring(_memory, place.RingAddress, place.Size).Clear();
+    }
+
+    private void WriteDescriptor(Slot slot)
+    {
+        lock (_configGate)
+            DevicePageLayout.Write(_memory, slot.Place, slot.Shape, slot.Runner.Device.Config.Span);
+    }
+
+    private sealed class Slot(BusDevice device, DeviceShape shape, DevicePlace place)
+    {
+        public BusDevice Device { get; } = device;
+
+        public VirtioDeviceRunner Runner => Device.Runner;
+
+        public DeviceShape Shape { get; } = shape;
+
+        public DevicePlace Place { get; } = place;
+
+        /// <summary>Set by the notify that only guests before Linux 3.1 make.</summary>
+        public bool ExpectsDriverOk { get; set; }
+
+        /// <summary>Whether this boot's engine knows the queues; they keep their signals over resets.</summary>
+        public bool QueuesRegistered { get; set; }
+    }
+}

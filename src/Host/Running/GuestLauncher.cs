@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Host.Bus;
+using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Engines;
+using LguestPlug.Host.Plugins;
+using LguestPlug.Virtio;
+using Microsoft.Extensions.Logging;
+
+namespace LguestPlug.Host.Running;
+
+/// <summary>
+/// One launch, from request to outcome. What may fail for the user's sake fails early; devices and images are opened once,
+/// and a reboot starts from fresh memory with them.
+/// </summary>
+internal sealed class GuestLauncher(LaunchRequest request, StopRequests stop, ILoggerFactory loggers, EngineFactory createEngine, EarlyConsole earlyConsole)
+{
+    private readonly ILogger _logger = loggers.CreateLogger("launcher");
+
+    /// <summary>Loads the plugins that the request names.</summary>
+    public static IReadOnlyList<DevicePlugin> LoadPlugins(LaunchRequest request, ILogger logger)
+    {
+        var catalog = PluginCatalog.Scan(request.PluginDirectories);
+        catalog.Report(logger, request.Devices.Select(d => d.Name).ToHashSet());
+        var loaded = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, catalog.Load);
+        return [.. request.Devices.Select(d => loaded[d.Name])];
+    }
+
+    /// <summary>Runs the guest until it ends for good.</summary>
+    /// <param name="plugins">For each requested device its plugin.</param>
+    public Outcome Run(IReadOnlyList<DevicePlugin> plugins)
+    {
+        using var images = new GuestImages(request, loggers.CreateLogger("load"));
+        using var memory = AllocateMemory();
+        using var devices = new MachineDevices(stop, loggers);
+        foreach (var (device, plugin) in request.Devices.Zip(plugins))
+            devices.Add(device, plugin);
+        var bus = new LguestBus(memory, devices.All, earlyConsole, loggers.CreateLogger("bus"));
+        devices.ConfigChanged = bus.UpdateConfig;
+
+        while (true)
+        {
+            if (Boot(images, memory, bus) is { } outcome)
+                return outcome with { Hints = outcome.IsGuestDeath ? [.. devices.HelpForUnused] : [] };
+            if (!request.Reboot)
+                return Outcome.RebootRefused;
+            _logger.LogInformation("Rebooting the guest");
+            memory.Clear();
+        }
+    }
+
+    private GuestMemory AllocateMemory()
+    {
+        try
+        {
+            return GuestMemory.Allocate(request.MemoryBytes, DevicePageLayout.DevicePages);
+        }
+        catch (InsufficientMemoryException e)
+        {
+            throw new HostException($"this machine cannot give the guest {request.MemoryBytes >> 20} MB of memory: {e.Message}", inner: e);
+        }
+    }
+
+    /// <returns>Null when the guest asked for a reboot.</returns>
+    private Outcome? Boot(GuestImages images, GuestMemory memory, LguestBus bus)
+    {
+        bus.LayOut();
+        _logger.LogInformation("Guest base is at 0x{Base:x}", memory.BaseAddress);
+        var entry = images.Load(memory);
+        _logger.LogInformation("Guest: 0x{Base:x} - 0x{End:x} (0x{Limit:x})", memory.BaseAddress, memory.BaseAddress + (nint)bus.Limit, bus.Limit);
+
+        using var engine = createEngine(memory.BaseAddress, (uint)(bus.Limit / GuestMemory.PageSize), entry);
+        bus.Attach(engine);
+        stop.Attach(engine);
+        try
+        {
+            return DriverLoop.Run(engine, bus, stop, _logger);
+        }
+        finally
+        {
+            // Devices may interrupt the guest until they have stopped, so they go before the engine.
+            stop.Detach();
+            bus.Detach();
+        }
+    }
+}

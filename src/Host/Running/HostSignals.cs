@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+
+namespace LguestPlug.Host.Running;
+
+/// <summary>Turns SIGINT, SIGTERM and SIGHUP into an orderly stop. The second signal ends the process at once.</summary>
+internal sealed class HostSignals : IDisposable
+{
+    private readonly StopRequests _stop;
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private int _received;
+
+    public HostSignals(StopRequests stop)
+    {
+        _stop = stop;
+        Register(PosixSignal.SIGINT, "SIGINT", ExitCode.Interrupted);
+        Register(PosixSignal.SIGTERM, "SIGTERM", ExitCode.Terminated);
+        Register(PosixSignal.SIGHUP, "SIGHUP", ExitCode.Hangup);
+    }
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations)
+            registration.Dispose();
+    }
+
+    private void Register(PosixSignal signal, string name, int exitCode) =>
+        _registrations.Add(PosixSignalRegistration.Create(signal, context =>
+        {
+            if (Interlocked.Increment(ref _received) > 1)
+                return;
+            context.Cancel = true;
+            _stop.Stop(new($"stopped by {name}", exitCode));
+        }));
+}
