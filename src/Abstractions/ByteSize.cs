@@ -12,7 +12,7 @@ public readonly record struct ByteSize(long Bytes) : IParsable<ByteSize>
     public static ByteSize Parse(string s, IFormatProvider? provider) =>
         TryParse(s, provider, out ByteSize result)
             ? result
-            : throw new FormatException($"'{s}' is not a size; expected a number of bytes, with K, M, G or T for powers of 1024");
+            : throw new FormatException("expected a number of bytes, with K, M, G or T for powers of 1024");
 
     /// <inheritdoc/>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out ByteSize result)

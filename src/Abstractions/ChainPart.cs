@@ -56,11 +56,12 @@ public abstract class ChainReader : ChainPart
     public abstract TransferResult DrainTo(SafeHandle file, long offset, long count);
 
     /// <summary>
-    /// Writes all that is left into a stream with one call (writev), which may take less, and moves the position by what was
-    /// taken. A packet device takes one packet a call.
+    /// Writes what is left into a stream with one call (writev), which may take less, and moves the position by what was taken.
+    /// A packet device takes one packet a call.
     /// </summary>
     /// <param name="stream">A pipe, terminal, socket or tap.</param>
-    public abstract TransferResult DrainTo(SafeHandle stream);
+    /// <param name="limit">At most this many bytes, for streams that would block on more.</param>
+    public abstract TransferResult DrainTo(SafeHandle stream, long limit = long.MaxValue);
 }
 
 /// <summary>Writes what the driver will read, straight into guest memory.</summary>

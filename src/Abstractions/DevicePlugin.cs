@@ -26,7 +26,7 @@ public abstract class DevicePlugin
 /// <item>The type is <see cref="string"/>, <see cref="bool"/> (the key alone means true; also true/false, on/off, yes/no),
 /// an enum, or any type with <see cref="IParsable{TSelf}"/> (all numbers, <see cref="TimeSpan"/>, <see cref="ByteSize"/>,
 /// one of your own), or the nullable form of one of these. The message of a <see cref="FormatException"/> thrown by its
-/// Parse is shown to the user.</item>
+/// Parse is shown behind the option and its text: let it begin with "expected".</item>
 /// <item>The initial value is the default. Attributes of <see cref="System.ComponentModel.DataAnnotations"/> and
 /// <see cref="System.ComponentModel.DataAnnotations.IValidatableObject"/> validate;
 /// <see cref="System.ComponentModel.DescriptionAttribute"/> gives the help text.</item>

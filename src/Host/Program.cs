@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug;
 using LguestPlug.Host;
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
@@ -35,14 +36,27 @@ int Launch(LaunchRequest request)
         .AddSingleton<StopRequests>()
         .AddSingleton<HostSignals>()
         .AddSingleton(new EarlyConsole(Console.OpenStandardOutput()))
+        .AddSingleton(FindPlugin)
         .AddSingleton<GuestLauncher>();
     using var host = builder.Build();
 
     _ = host.Services.GetRequiredService<HostSignals>();
     var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
     logger.LogInformation("Engine: {Engine}", engine.Name);
-    var plugins = GuestLauncher.LoadPlugins(request, logger);
-    var outcome = host.Services.GetRequiredService<GuestLauncher>().Run(plugins);
+    var outcome = host.Services.GetRequiredService<GuestLauncher>().Run();
     OutcomeReport.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine, request.Verbose, errors);
     return outcome.ExitCode;
+}
+
+static Func<string, DevicePlugin> FindPlugin(IServiceProvider services)
+{
+    var request = services.GetRequiredService<LaunchRequest>();
+    var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
+    var catalog = new Lazy<PluginCatalog>(() =>
+    {
+        var found = PluginCatalog.Scan(request.PluginDirectories);
+        found.Report(logger, request.Devices.Select(d => d.Name).ToHashSet());
+        return found;
+    });
+    return name => catalog.Value.Load(name);
 }

@@ -69,7 +69,8 @@ internal sealed class GuestChain : DescriptorChain
         public override TransferResult DrainTo(SafeHandle file, long offset, long count) =>
             Bytes.TransferAll(file, offset, count, intoGuest: false);
 
-        public override TransferResult DrainTo(SafeHandle stream) => Bytes.TransferOnce(stream, intoGuest: false);
+        public override TransferResult DrainTo(SafeHandle stream, long limit = long.MaxValue) =>
+            Bytes.TransferOnce(stream, limit, intoGuest: false);
     }
 
     private sealed class Writer(int capacity) : ChainWriter
@@ -89,6 +90,6 @@ internal sealed class GuestChain : DescriptorChain
         public override TransferResult FillFrom(SafeHandle file, long offset, long count) =>
             Bytes.TransferAll(file, offset, count, intoGuest: true);
 
-        public override TransferResult FillFrom(SafeHandle stream) => Bytes.TransferOnce(stream, intoGuest: true);
+        public override TransferResult FillFrom(SafeHandle stream) => Bytes.TransferOnce(stream, long.MaxValue, intoGuest: true);
     }
 }

@@ -101,20 +101,17 @@ internal sealed unsafe class ScatteredBytes
         return done;
     }
 
-    /// <summary>One readv or writev over all that is left.</summary>
-    internal TransferResult TransferOnce(SafeHandle stream, bool intoGuest)
+    /// <summary>One readv or writev over what is left, or over its first <paramref name="limit"/> bytes.</summary>
+    internal TransferResult TransferOnce(SafeHandle stream, long limit, bool intoGuest)
     {
         bool referenced = false;
         try
         {
             stream.DangerousAddRef(ref referenced);
             int descriptor = (int)stream.DangerousGetHandle();
-            int count = Math.Min(_end - _first, MaximumPiecesPerCall);
             while (true)
             {
-                nint moved = intoGuest
-                    ? NativeMethods.ReadVector(descriptor, _pieces + _first, count)
-                    : NativeMethods.WriteVector(descriptor, _pieces + _first, count);
+                nint moved = Call(descriptor, offset: null, Math.Min(limit, Length), intoGuest);
                 if (moved >= 0)
                 {
                     Advance(moved);
@@ -147,16 +144,7 @@ internal sealed unsafe class ScatteredBytes
             long done = 0;
             while (done < total)
             {
-                int last = FindLast(total - done, out nuint lengthOfLast);
-
-                // What lies behind the count must stay untouched: for this one call the last piece is cut short.
-                IoVector whole = _pieces[last];
-                _pieces[last] = new IoVector(whole.Address, lengthOfLast);
-                nint moved = intoGuest
-                    ? NativeMethods.ReadVectorAt(descriptor, _pieces + _first, last - _first + 1, offset + done)
-                    : NativeMethods.WriteVectorAt(descriptor, _pieces + _first, last - _first + 1, offset + done);
-                _pieces[last] = whole;
-
+                nint moved = Call(descriptor, offset + done, total - done, intoGuest);
                 if (moved > 0)
                 {
                     Advance(moved);
@@ -182,6 +170,28 @@ internal sealed unsafe class ScatteredBytes
                 file.DangerousRelease();
         }
     }
+
+    private nint Call(int descriptor, long? offset, long count, bool intoGuest)
+    {
+        if (_first == _end)
+            return CallKernel(descriptor, offset, 0, intoGuest);
+
+        // What lies behind the count must stay untouched: for this one call the last piece is cut short.
+        int last = FindLast(count, out nuint lengthOfLast);
+        IoVector whole = _pieces[last];
+        _pieces[last] = new IoVector(whole.Address, lengthOfLast);
+        nint moved = CallKernel(descriptor, offset, last - _first + 1, intoGuest);
+        _pieces[last] = whole;
+        return moved;
+    }
+
+    private nint CallKernel(int descriptor, long? offset, int pieces, bool intoGuest) => (offset, intoGuest) switch
+    {
+        (null, true) => NativeMethods.ReadVector(descriptor, _pieces + _first, pieces),
+        (null, false) => NativeMethods.WriteVector(descriptor, _pieces + _first, pieces),
+        ({ } at, true) => NativeMethods.ReadVectorAt(descriptor, _pieces + _first, pieces, at),
+        ({ } at, false) => NativeMethods.WriteVectorAt(descriptor, _pieces + _first, pieces, at),
+    };
 
     /// <summary>The piece in which the next <paramref name="count"/> bytes end, or the last one that fits in a call.</summary>
     private int FindLast(long count, out nuint lengthOfLast)

@@ -10,9 +10,12 @@ internal static class BinaryFormats
     private const int SingleFraction = 23;
     private const int DoubleFraction = 52;
 
+    /// <summary>Widens a 32-bit real. Denormals raise their exception here, while a signaling NaN stays one, for the
+    /// operation to judge together with its other operand.</summary>
     internal static Float80 FromSingle(ref FpuContext context, uint bits) =>
         Widen(ref context, (int)(bits >> 16) & 0x8000, (int)(bits >> SingleFraction) & 0xFF, (ulong)bits << 41 >> 1, 0xFF);
 
+    /// <summary>Widens a 64-bit real as <see cref="FromSingle"/> does.</summary>
     internal static Float80 FromDouble(ref FpuContext context, ulong bits) =>
         Widen(ref context, (int)(bits >> 48) & 0x8000, (int)(bits >> DoubleFraction) & 0x7FF, bits << 12 >> 1, 0x7FF);
 
@@ -52,13 +55,7 @@ internal static class BinaryFormats
                 return Float80.Infinity(sign);
             }
 
-            if ((fraction & Float80.QuietBit) == 0)
-            {
-                context.Raised |= StatusWord.Invalid;
-            }
-
-            return new Float80(
-                (ushort)(sign | Float80.MaximumExponent), fraction | Float80.IntegerBit | Float80.QuietBit);
+            return new Float80((ushort)(sign | Float80.MaximumExponent), fraction | Float80.IntegerBit);
         }
 
         if (fraction == 0)

@@ -22,6 +22,8 @@ internal static class Comparison
                     context.Raised |= StatusWord.Invalid;
                 }
 
+                // A NaN hides that the other operand was a denormal in memory.
+                context.Raised &= ~StatusWord.Denormal;
                 return Unordered;
             }
 

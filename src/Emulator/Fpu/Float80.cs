@@ -26,11 +26,17 @@ public readonly struct Float80(ushort signExponent, ulong significand)
     /// <summary>The bit that tells a quiet NaN from a signaling one.</summary>
     internal const ulong QuietBit = 1UL << 62;
 
+    private readonly ulong _significand = significand;
+
+    // As wide as the significand: without padding the compiler keeps values in two machine registers, where a 16-bit
+    // field would have it copy them through memory.
+    private readonly ulong _signExponent = signExponent;
+
     /// <summary>The significand with its explicit integer bit in bit 63.</summary>
-    public ulong Significand { get; } = significand;
+    public ulong Significand => _significand;
 
     /// <summary>Sign in bit 15, biased exponent in bits 0 to 14.</summary>
-    public ushort SignExponent { get; } = signExponent;
+    public ushort SignExponent => (ushort)_signExponent;
 
     /// <summary>The real indefinite value: the quiet NaN that answers masked invalid operations.</summary>
     internal static Float80 Indefinite => new(0xFFFF, IntegerBit | QuietBit);
@@ -65,6 +71,12 @@ public readonly struct Float80(ushort signExponent, ulong significand)
     internal bool IsUnsupported => Exponent != 0 && (long)Significand >= 0;
 
     internal Float80 Negated => new((ushort)(SignExponent ^ 0x8000), Significand);
+
+    /// <summary>The same value in the encoding that operations produce: pseudo-denormals turn into the smallest normal
+    /// numbers.</summary>
+    internal Float80 Canonical => Exponent == 0
+        ? new Float80((ushort)(Sign | (int)(Significand >> 63)), Significand)
+        : this;
 
     internal static Float80 Zero(int sign) => new((ushort)sign, 0);
 

@@ -119,7 +119,7 @@ internal static unsafe class FpuEnvironment
         byte* registers = operand + (operandSize16 ? Size16 : Size32);
         for (int i = 0; i < 8; i++)
         {
-            FpuStack.Register(state, i) = ReadRegister(registers + (i * RegisterSize));
+            FpuStack.SetContents(state, FpuStack.Physical(state, i), ReadRegister(registers + (i * RegisterSize)));
         }
     }
 

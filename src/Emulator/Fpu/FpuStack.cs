@@ -7,39 +7,62 @@ namespace LguestPlug.Emulator.Fpu;
 internal static unsafe class FpuStack
 {
     /// <summary>TOP: the physical number of ST(0).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Top(FpuState* state) => (state->Status >> StatusWord.TopShift) & 7;
 
     /// <summary>The physical number of ST(i).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Physical(FpuState* state, int index) => (Top(state) + index) & 7;
 
-    internal static ref Float80 Register(FpuState* state, int index) =>
-        ref Unsafe.Add(ref Unsafe.As<FpuRegisters, Float80>(ref state->Registers), Physical(state, index));
+    // Registers are read and written by halves: copied as a whole they would go through vector registers, and reading
+    // that way what was just written by halves stalls the processor.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Float80 Register(FpuState* state, int index)
+    {
+        ulong* register = Address(state, Physical(state, index));
+        return new Float80((ushort)register[1], register[0]);
+    }
 
+    /// <summary>Writes a register without touching its tag.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void SetContents(FpuState* state, int physical, Float80 value)
+    {
+        ulong* register = Address(state, physical);
+        register[0] = value.Significand;
+        register[1] = value.SignExponent;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsEmpty(FpuState* state, int index) => ((state->Tag >> Physical(state, index)) & 1) == 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Set(FpuState* state, int index, Float80 value)
     {
         int physical = Physical(state, index);
-        Unsafe.Add(ref Unsafe.As<FpuRegisters, Float80>(ref state->Registers), physical) = value;
+        SetContents(state, physical, value);
         state->Tag |= (byte)(1 << physical);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Free(FpuState* state, int index) =>
         state->Tag &= (byte)~(1 << Physical(state, index));
 
     /// <summary>Moves TOP without touching tags.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Rotate(FpuState* state, int by)
     {
         uint top = (uint)(Top(state) + by) & 7;
         state->Status = (ushort)((state->Status & ~StatusWord.Top) | (top << StatusWord.TopShift));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Pop(FpuState* state)
     {
         Free(state, 0);
         Rotate(state, 1);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Push(FpuState* state, Float80 value)
     {
         Rotate(state, -1);
@@ -78,11 +101,14 @@ internal static unsafe class FpuStack
     /// <param name="toMemory">Whether the destination is in memory: unmasked overflow and underflow then leave it
     /// alone, while a register gets a result with an adjusted exponent (SDM vol. 1, 8.5.4 and 8.5.5).</param>
     /// <returns>Whether the destination is to be written and the stack to be moved.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool Commit(FpuState* state, in FpuContext context, bool toMemory)
     {
         uint raised = context.Raised;
         return raised == 0 || CommitRaised(state, raised, toMemory);
     }
+
+    private static ulong* Address(FpuState* state, int physical) => (ulong*)&state->Registers + (2 * physical);
 
     private static bool CommitRaised(FpuState* state, uint raised, bool toMemory)
     {

@@ -29,10 +29,19 @@ internal static class Integers
     {
         // The host's square root is good to some 52 bits; one Newton step doubles that.
         double estimate = Math.Sqrt(high) * 4294967296.0;
-        ulong root = estimate >= 18446744073709549568.0 ? 18446744073709549568UL : (ulong)estimate;
-        root |= 1UL << 63;
-        ulong quotient = high >= root ? ulong.MaxValue : Divide(high, low, root, out _);
-        root = (root >> 1) + (quotient >> 1) + (root & quotient & 1);
+        ulong root;
+        if (estimate < 18446744069414584320.0)
+        {
+            root = (ulong)estimate | (1UL << 63);
+            ulong quotient = Divide(high, low, root, out _);
+            root = (root >> 1) + (quotient >> 1) + (root & quotient & 1);
+        }
+        else
+        {
+            // From 2^64 - 2^32 up the quotient might not fit, but the mean of the radicand's upper half and 2^64 is
+            // close enough.
+            root = (high >> 1) + (1UL << 63);
+        }
 
         UInt128 radicand = new(high, low);
         UInt128 square = Square(root);

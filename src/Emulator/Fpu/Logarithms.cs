@@ -4,8 +4,8 @@ namespace LguestPlug.Emulator.Fpu;
 /// <summary>F2XM1, FYL2X and FYL2XP1 (Intel SDM vol. 1, 8.3.9 and 8.3.10).</summary>
 internal static class Logarithms
 {
-    /// <summary>The significand of the square root of two, rounded up.</summary>
-    private const ulong SquareRootOfTwo = 0xB504F333F9DE6485;
+    /// <summary>The square root of two to 64 bits.</summary>
+    private static Wide SquareRootOfTwo => new(false, 0, new UInt128(0xB504F333F9DE6484, 0));
 
     /// <summary>Computes 2^x - 1 for x from -1 to 1.</summary>
     internal static Float80 PowerMinusOne(ref FpuContext context, Float80 value)
@@ -30,9 +30,10 @@ internal static class Logarithms
             context.Raised |= StatusWord.Denormal;
         }
 
-        // Only the ends of the range have exact results.
+        // Only the ends of the range have exact results. Beyond it they are undefined; the hardware says "inexact".
         if (value.Exponent >= Float80.Bias)
         {
+            context.Raised |= StatusWord.Precision;
             return value.Exponent == Float80.Bias && value.Significand == Float80.IntegerBit
                 ? value.IsNegative ? new Float80(0x8000 | (Float80.Bias - 1), Float80.IntegerBit) : Float80.One
                 : value;
@@ -92,28 +93,8 @@ internal static class Logarithms
             return Float80.Zero(sign);
         }
 
-        int field = x.Exponent;
-        ulong significand = x.Significand;
-        Arithmetic.Normalize(ref field, ref significand);
-        int exponent = field - Float80.Bias;
-        bool upper = significand >= SquareRootOfTwo;
-        if (upper)
-        {
-            exponent++;
-        }
-
-        Wide logarithm = Wide.From((UInt128)(uint)Math.Abs(exponent), 0, exponent < 0);
-        bool exact = significand == Float80.IntegerBit;
-        if (!exact)
-        {
-            // With m from sqrt(1/2) to sqrt(2): ln(m) = 2 * artanh((m - 1) / (m + 1)), and m - 1 is exact.
-            Wide mantissa = Wide.From(significand, upper ? -64 : -63);
-            logarithm = Wide.Add(
-                logarithm,
-                LogarithmOfRatio(Wide.Add(mantissa, Wide.One.Negate()), Wide.Add(mantissa, Wide.One)));
-        }
-
-        return Wide.Multiply(logarithm, Wide.From(y)).Round(ref context, exact);
+        Wide value = Wide.From(x);
+        return Product(ref context, y, LogarithmOf(value), value.IsPowerOfTwo);
     }
 
     /// <summary>Computes y * log2(x + 1) for small x.</summary>
@@ -154,8 +135,48 @@ internal static class Logarithms
         }
 
         Wide offset = Wide.From(x);
-        Wide logarithm = LogarithmOfRatio(offset, Wide.Add(offset, Wide.From(2, 0)));
-        return Wide.Multiply(logarithm, Wide.From(y)).Round(ref context, exact: false);
+        if (x.Exponent < Float80.Bias - 2)
+        {
+            return Product(
+                ref context, y, LogarithmOfRatio(offset, Wide.Add(offset, Wide.One.Scale(1))), exact: false);
+        }
+
+        if (x.IsNegative && x.Exponent >= Float80.Bias)
+        {
+            // No logarithm at all: undefined, and the hardware gives ST(0) back.
+            context.Raised |= StatusWord.Precision;
+            return x;
+        }
+
+        Wide sum = Wide.Add(Wide.One, offset);
+        return Product(ref context, y, LogarithmOf(sum), sum.IsPowerOfTwo);
+    }
+
+    private static Float80 Product(ref FpuContext context, Float80 y, Wide logarithm, bool exact)
+    {
+        Float80 result = Wide.Multiply(logarithm, Wide.From(y)).Round(ref context, exact);
+
+        // The hardware takes even exact results for inexact ones.
+        context.Raised |= StatusWord.Precision | (result.Exponent == 0 ? StatusWord.Underflow : 0);
+        return result;
+    }
+
+    /// <summary>The binary logarithm of a positive number.</summary>
+    private static Wide LogarithmOf(Wide value)
+    {
+        // With m from sqrt(1/2) to sqrt(2): ln(m) = 2 * artanh((m - 1) / (m + 1)), and m - 1 is exact.
+        Wide mantissa = value.Scale(-value.Exponent);
+        int exponent = value.Exponent;
+        if (SquareRootOfTwo.IsSmallerThan(mantissa))
+        {
+            mantissa = mantissa.Scale(-1);
+            exponent++;
+        }
+
+        Wide integer = Wide.From((UInt128)(uint)Math.Abs(exponent), 0, exponent < 0);
+        return mantissa.IsPowerOfTwo
+            ? integer
+            : Wide.Add(integer, LogarithmOfRatio(Wide.Add(mantissa, Wide.One.Negate()), Wide.Add(mantissa, Wide.One)));
     }
 
     /// <summary>log2((1 + z) / (1 - z)) with z the quotient of the arguments, at most 0.172 in magnitude.</summary>

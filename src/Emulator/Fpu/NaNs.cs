@@ -17,6 +17,8 @@ internal static class NaNs
 
         if (left.IsNaN || right.IsNaN)
         {
+            // A NaN hides that the other operand was a denormal in memory.
+            context.Raised &= ~StatusWord.Denormal;
             result = Propagate(ref context, left, right);
             return true;
         }

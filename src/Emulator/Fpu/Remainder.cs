@@ -27,9 +27,9 @@ internal static class Remainder
         }
 
         Arithmetic.RaiseDenormal(ref context, dividend, divisor);
-        if (dividend.IsZero)
+        if (dividend.IsZero || divisor.IsInfinity)
         {
-            return dividend;
+            return dividend.Canonical;
         }
 
         int exponent = dividend.Exponent;
@@ -37,11 +37,6 @@ internal static class Remainder
         Arithmetic.Normalize(ref exponent, ref significand);
         int divisorExponent = divisor.Exponent;
         ulong divisorSignificand = divisor.Significand;
-        if (divisor.IsInfinity)
-        {
-            return Rounder.Pack(ref context, dividend.Sign, exponent, significand, 0, 64);
-        }
-
         Arithmetic.Normalize(ref divisorExponent, ref divisorSignificand);
         int distance = exponent - divisorExponent;
         if (distance < (nearest ? -1 : 0))

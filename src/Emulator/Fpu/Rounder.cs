@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+
 namespace LguestPlug.Emulator.Fpu;
 
 /// <summary>Rounds exact or sticky intermediate results to the destination, with the overflow, underflow and
@@ -65,6 +67,7 @@ internal static class Rounder
     /// <param name="sign">Non-zero for a negative number.</param>
     /// <param name="tail">The lost bits, 2^63 being half a unit.</param>
     /// <param name="odd">Whether the lowest kept bit is set.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsRoundedUp(int rounding, int sign, ulong tail, bool odd) => rounding switch
     {
         FpuContext.RoundNearest => tail > Half || (tail == Half && odd),
@@ -97,6 +100,7 @@ internal static class Rounder
     };
 
     /// <summary>The bits below the kept ones, 2^63 being half a unit, with a sticky bit 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Tail(ulong high, ulong low, int precision) =>
         precision == 64 ? low : (high << precision) | (low != 0 ? 1UL : 0UL);
 
@@ -108,7 +112,14 @@ internal static class Rounder
         {
             context.Raised |= StatusWord.Underflow;
             exponent += BiasAdjust + RoundSignificand(ref context, sign, ref high, low, precision);
-            return exponent > 0 ? new Float80((ushort)(sign | exponent), high) : Float80.Zero(sign);
+            if (exponent > 0)
+            {
+                return new Float80((ushort)(sign | exponent), high);
+            }
+
+            // Only FSCALE gets below even the adjusted range.
+            context.Raised = (context.Raised & ~StatusWord.C1) | StatusWord.Precision;
+            return Float80.Zero(sign);
         }
 
         Integers.ShiftRightJam(ref high, ref low, 1 - exponent);
@@ -130,9 +141,14 @@ internal static class Rounder
         if (!context.IsMasked(StatusWord.Overflow))
         {
             exponent -= BiasAdjust;
-            return exponent < Float80.MaximumExponent
-                ? new Float80((ushort)(sign | exponent), high)
-                : Float80.Infinity(sign);
+            if (exponent < Float80.MaximumExponent)
+            {
+                return new Float80((ushort)(sign | exponent), high);
+            }
+
+            // Only FSCALE gets above even the adjusted range.
+            context.Raised |= StatusWord.Precision | StatusWord.C1;
+            return Float80.Infinity(sign);
         }
 
         context.Raised |= StatusWord.Precision;

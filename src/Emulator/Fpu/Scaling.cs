@@ -32,6 +32,12 @@ internal static class Scaling
             return value;
         }
 
+        if (scale.IsZero)
+        {
+            // A denormal does not underflow here.
+            return value.Canonical;
+        }
+
         int exponent = value.Exponent;
         ulong significand = value.Significand;
         Arithmetic.Normalize(ref exponent, ref significand);

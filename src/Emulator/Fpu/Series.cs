@@ -81,6 +81,13 @@ internal static class Series
         0x0000000000000000, 0x000000000013932C,
     ];
 
+    /// <summary>1/3 and 2/15, for tan(r) = r * (1 + r^2 * (1/3 + r^2 * 2/15)) of small r.</summary>
+    internal static ReadOnlySpan<ulong> SmallTangent =>
+    [
+        0x5555555555555555, 0x5555555555555555,
+        0x2222222222222222, 0x2222222222222222,
+    ];
+
     /// <summary>1/3, 1/5, 1/7 ... for atan(t) = t * (1 - t^2 * (1/3 - t^2 * (1/5 - ...))), and with plus signs the area tangent.</summary>
     internal static ReadOnlySpan<ulong> Arctangent =>
     [

@@ -7,6 +7,9 @@ internal static class Trigonometry
     /// <summary>Biased exponent from which on arguments are out of range: 2^63 (SDM vol. 2, FSIN).</summary>
     private const int OutOfRange = Float80.Bias + 63;
 
+    /// <summary>Exponent below which two terms of the tangent's series are enough.</summary>
+    private const int SmallTangent = -32;
+
     /// <summary>Units of the reduction are 2^-65.</summary>
     private const int ReductionScale = -65;
 
@@ -74,6 +77,15 @@ internal static class Trigonometry
         }
 
         Wide rest = Reduce(value, out int quadrant);
+        if (quadrant == 0 && rest.Exponent < SmallTangent)
+        {
+            // The quotient below would lose on which side of its argument the result lies.
+            UInt128 square = Wide.Multiply(rest, rest).ToFraction();
+            UInt128 excess = Series.Sum(Series.SmallTangent, 2, square, alternating: false);
+            Wide small = Wide.Multiply(rest, Wide.Add(Wide.One, Wide.From(excess | UInt128.One, -128)));
+            return (value.IsNegative ? small.Negate() : small).Round(ref context, exact: false);
+        }
+
         Wide sine = SineOfRest(rest);
         Wide cosine = CosineOfRest(rest);
         Wide tangent = (quadrant & 1) != 0 ? Wide.Divide(cosine, sine).Negate() : Wide.Divide(sine, cosine);

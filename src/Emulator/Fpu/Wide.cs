@@ -30,6 +30,8 @@ internal readonly struct Wide
 
     internal bool IsNegative { get; }
 
+    internal bool IsPowerOfTwo => _significand == UInt128.One << 127;
+
     internal bool IsZero => _significand == UInt128.Zero;
 
     /// <summary>Takes a finite value exactly.</summary>

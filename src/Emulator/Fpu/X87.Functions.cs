@@ -38,6 +38,11 @@ public static unsafe partial class X87
     /// <summary>The functions of ST(0).</summary>
     private static void Unary(FpuState* f, int function)
     {
+        if (function is 0x12 or 0x1B or 0x1E or 0x1F)
+        {
+            FpuStack.SetConditions(f, StatusWord.C2, 0);
+        }
+
         if (FpuStack.IsEmpty(f, 0))
         {
             UnaryUnderflow(f, function);
@@ -121,7 +126,6 @@ public static unsafe partial class X87
     private static void Trigonometric(FpuState* f, ref FpuContext context, int function, Float80 value)
     {
         bool pushes = function is 0x12 or 0x1B;
-        FpuStack.SetConditions(f, StatusWord.C2, 0);
         if (pushes && !FpuStack.IsEmpty(f, -1))
         {
             SecondResultOverflow(f);
@@ -172,6 +176,12 @@ public static unsafe partial class X87
     private static void Binary(FpuState* f, int function)
     {
         bool pops = function is 0x11 or 0x13 or 0x19;
+        bool remainder = function is 0x15 or 0x18;
+        if (remainder)
+        {
+            FpuStack.SetConditions(f, StatusWord.C2, 0);
+        }
+
         if (FpuStack.IsEmpty(f, 0) || FpuStack.IsEmpty(f, 1))
         {
             Underflow(f, pops ? 1 : 0, pops);
@@ -182,7 +192,6 @@ public static unsafe partial class X87
         Float80 top = FpuStack.Register(f, 0);
         Float80 next = FpuStack.Register(f, 1);
         uint conditions = 0;
-        bool remainder = function is 0x15 or 0x18;
         Float80 result = function switch
         {
             0x11 => Logarithms.Logarithm(ref context, next, top),
@@ -196,7 +205,7 @@ public static unsafe partial class X87
             return;
         }
 
-        if (remainder)
+        if (remainder && !result.IsNaN)
         {
             FpuStack.SetConditions(f, StatusWord.Conditions, conditions);
         }

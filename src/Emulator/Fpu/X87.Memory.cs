@@ -182,7 +182,13 @@ public static unsafe partial class X87
         Float80 value = esc == 1
             ? BinaryFormats.FromSingle(ref context, Unsafe.ReadUnaligned<uint>(operand))
             : BinaryFormats.FromDouble(ref context, Unsafe.ReadUnaligned<ulong>(operand));
-        if (FpuStack.Commit(f, context, toMemory: false))
+        if (value.IsNaN)
+        {
+            _ = NaNs.TryResolve(ref context, value, out value);
+        }
+
+        // A denormal is loaded even if its exception is unmasked.
+        if (FpuStack.Commit(f, context, toMemory: false) || (context.Raised & StatusWord.Denormal) != 0)
         {
             FpuStack.Push(f, value);
         }

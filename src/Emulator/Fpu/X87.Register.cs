@@ -134,29 +134,26 @@ public static unsafe partial class X87
     private static void CompareToFlags(FpuState* f, int index, bool quiet, bool pop, ref uint eflags)
     {
         uint relation = Comparison.Unordered;
+        bool done;
         if (FpuStack.IsEmpty(f, 0) || FpuStack.IsEmpty(f, index))
         {
-            if (!FpuStack.Fault(f, overflow: false))
-            {
-                return;
-            }
+            done = FpuStack.Fault(f, overflow: false);
         }
         else
         {
-            FpuContext context = Begin(f);
+            // C1 stays what it was.
+            FpuContext context = new(f->Control);
             relation = Comparison.Compare(
                 ref context, FpuStack.Register(f, 0), FpuStack.Register(f, index), quiet);
-            if (!FpuStack.Commit(f, context, toMemory: false))
-            {
-                return;
-            }
+            done = FpuStack.Commit(f, context, toMemory: false);
         }
 
+        // The flags are set even if an unmasked exception keeps the stack from moving.
         eflags &= ~(Carry | Parity | Adjust | ZeroFlag | SignFlag | OverflowFlag);
         eflags |= ((relation & StatusWord.C0) != 0 ? Carry : 0)
             | ((relation & StatusWord.C2) != 0 ? Parity : 0)
             | ((relation & StatusWord.C3) != 0 ? ZeroFlag : 0);
-        if (pop)
+        if (pop && done)
         {
             FpuStack.Pop(f);
         }
@@ -171,7 +168,6 @@ public static unsafe partial class X87
             return;
         }
 
-        _ = Begin(f);
         uint mask = (condition & 3) switch
         {
             0 => Carry,
@@ -196,6 +192,11 @@ public static unsafe partial class X87
             case 1:
                 Exchange(f, index);
                 break;
+            case 3 when FpuStack.IsEmpty(f, 0):
+                // Unlike the other encodings this one takes an empty register for nothing to store.
+                _ = Begin(f);
+                FpuStack.Pop(f);
+                break;
             case 3:
                 StoreRegister(f, index, pop: true);
                 break;
@@ -206,12 +207,7 @@ public static unsafe partial class X87
 
     private static void LoadRegister(FpuState* f, int index)
     {
-        if (!FpuStack.IsEmpty(f, -1))
-        {
-            Overflow(f);
-            return;
-        }
-
+        // An empty source counts before a full stack.
         if (FpuStack.IsEmpty(f, index))
         {
             if (FpuStack.Fault(f, overflow: false))
@@ -219,6 +215,12 @@ public static unsafe partial class X87
                 FpuStack.Push(f, Float80.Indefinite);
             }
 
+            return;
+        }
+
+        if (!FpuStack.IsEmpty(f, -1))
+        {
+            Overflow(f);
             return;
         }
 
@@ -288,6 +290,7 @@ public static unsafe partial class X87
         switch (group)
         {
             case 0:
+                _ = Begin(f);
                 FpuStack.Free(f, index);
                 break;
             case 1:
@@ -308,6 +311,7 @@ public static unsafe partial class X87
         switch (group)
         {
             case 0:
+                _ = Begin(f);
                 FpuStack.Free(f, index);
                 FpuStack.Pop(f);
                 break;

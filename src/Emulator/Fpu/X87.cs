@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+
 namespace LguestPlug.Emulator.Fpu;
 
 /// <summary>
@@ -37,6 +39,7 @@ public static unsafe partial class X87
     /// <param name="f">The state.</param>
     public static bool IsFaultPending(FpuState* f) => (f->Status & StatusWord.Summary) != 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static FpuContext Begin(FpuState* f)
     {
         f->Status &= unchecked((ushort)~StatusWord.C1);
@@ -111,20 +114,15 @@ public static unsafe partial class X87
     private static void Compare(FpuState* f, ref FpuContext context, Float80 right, bool quiet, int pops)
     {
         uint relation = Comparison.Compare(ref context, FpuStack.Register(f, 0), right, quiet);
-        if (FpuStack.Commit(f, context, toMemory: false))
-        {
-            FinishCompare(f, relation, pops);
-        }
+        FinishCompare(f, relation, FpuStack.Commit(f, context, toMemory: false) ? pops : 0);
     }
 
     private static void CompareUnderflow(FpuState* f, int pops)
     {
-        if (FpuStack.Fault(f, overflow: false))
-        {
-            FinishCompare(f, Comparison.Unordered, pops);
-        }
+        FinishCompare(f, Comparison.Unordered, FpuStack.Fault(f, overflow: false) ? pops : 0);
     }
 
+    /// <summary>Sets the conditions, which an unmasked exception does not prevent, and pops.</summary>
     private static void FinishCompare(FpuState* f, uint relation, int pops)
     {
         FpuStack.SetConditions(f, StatusWord.C0 | StatusWord.C2 | StatusWord.C3, relation);

@@ -2,7 +2,6 @@
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
-using LguestPlug.Host.Plugins;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
 
@@ -12,28 +11,21 @@ namespace LguestPlug.Host.Running;
 /// One launch, from request to outcome. What may fail for the user's sake fails early; devices and images are opened once,
 /// and a reboot starts from fresh memory with them.
 /// </summary>
-internal sealed class GuestLauncher(LaunchRequest request, StopRequests stop, ILoggerFactory loggers, EngineFactory createEngine, EarlyConsole earlyConsole)
+/// <param name="findPlugin">Gives the plugin of a name, or says why there is none.</param>
+internal sealed class GuestLauncher(
+    LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EngineFactory createEngine, EarlyConsole earlyConsole)
 {
     private readonly ILogger _logger = loggers.CreateLogger("launcher");
 
-    /// <summary>Loads the plugins that the request names.</summary>
-    public static IReadOnlyList<DevicePlugin> LoadPlugins(LaunchRequest request, ILogger logger)
-    {
-        var catalog = PluginCatalog.Scan(request.PluginDirectories);
-        catalog.Report(logger, request.Devices.Select(d => d.Name).ToHashSet());
-        var loaded = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, catalog.Load);
-        return [.. request.Devices.Select(d => loaded[d.Name])];
-    }
-
     /// <summary>Runs the guest until it ends for good.</summary>
-    /// <param name="plugins">For each requested device its plugin.</param>
-    public Outcome Run(IReadOnlyList<DevicePlugin> plugins)
+    public Outcome Run()
     {
         using var images = new GuestImages(request, loggers.CreateLogger("load"));
+        var plugins = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, findPlugin);
         using var memory = AllocateMemory();
         using var devices = new MachineDevices(stop, loggers);
-        foreach (var (device, plugin) in request.Devices.Zip(plugins))
-            devices.Add(device, plugin);
+        foreach (var device in request.Devices)
+            devices.Add(device, plugins[device.Name]);
         var bus = new LguestBus(memory, devices.All, earlyConsole, loggers.CreateLogger("bus"));
         devices.ConfigChanged = bus.UpdateConfig;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host.Plugins;
-using Microsoft.Extensions.Logging;
 
 namespace LguestPlug.Host.Tests.Plugins;
 

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text;
+using LguestPlug.Host.Bus;
+using LguestPlug.Virtio;
+
+namespace LguestPlug.Host.Tests.Bus;
+
+public sealed class LguestBusTests : IDisposable
+{
+    private const ulong Ram = 4 << 20;
+    private const uint Descriptor = (uint)Ram;
+    private const uint Ring = (uint)Ram + 0x1000;
+    private const ulong StatusByte = Ram + 4;
+    private const ulong AcceptedByte = Ram + 5 + 8 + 1;
+
+    private readonly GuestMemory _memory = GuestMemory.Allocate(Ram, DevicePageLayout.DevicePages);
+    private readonly FakeDevice _device = new(4) { FeatureBits = 0x0b, ConfigBytes = [1, 2, 3] };
+    private readonly VirtioDeviceRunner _runner;
+    private readonly MemoryStream _output = new();
+    private readonly EarlyConsole _early;
+    private readonly ListLogger _log = new();
+    private readonly FakeEngine _engine = new([]);
+    private readonly LguestBus _bus;
+
+    public LguestBusTests()
+    {
+        _runner = new VirtioDeviceRunner("thing0", _device, _log, _ => { });
+        _early = new EarlyConsole(_output);
+        _bus = new LguestBus(_memory, [new("thing", _runner)], _early, _log);
+        _bus.LayOut();
+        _bus.Attach(_engine);
+    }
+
+    public void Dispose()
+    {
+        _bus.Detach();
+        _runner.Dispose();
+        _engine.Dispose();
+        _memory.Dispose();
+    }
+
+    private void Status(byte status)
+    {
+        _memory.Slice(StatusByte, 1)[0] = status;
+        _bus.HandleNotify(Descriptor);
+    }
+
+    [Fact]
+    public void A_guest_since_3_1_starts_the_device_with_its_first_notify_after_the_reset()
+    {
+        Status(0);
+        Assert.Equal(DeviceRunState.Stopped, _runner.State);
+        _memory.Slice(AcceptedByte, 1)[0] = 0x09;
+        Status(3);
+        Assert.Equal(["start 9"], _device.Events);
+        Assert.Equal([Ring], _engine.Notifies.Keys);
+    }
+
+    [Fact]
+    public void A_guest_before_3_1_starts_the_device_with_DRIVER_OK()
+    {
+        Status(0);
+        Status(1);
+        Status(3);
+        Assert.Equal(DeviceRunState.Stopped, _runner.State);
+        _memory.Slice(AcceptedByte, 1)[0] = 0x03;
+        Status(7);
+        Assert.Equal(["start 3"], _device.Events);
+
+        Status(0);
+        Status(1);
+        Status(3);
+        Assert.Equal(DeviceRunState.Stopped, _runner.State);
+        Status(7);
+        Assert.Equal(DeviceRunState.Running, _runner.State);
+    }
+
+    [Fact]
+    public void A_notify_without_a_reset_before_starts_the_device_too()
+    {
+        Status(5);
+        Assert.Equal(["start 0"], _device.Events);
+    }
+
+    [Fact]
+    public void Features_never_offered_are_left_out_in_silence()
+    {
+        _memory.Slice(AcceptedByte, 1)[0] = 0xff;
+        Status(3);
+        Assert.Equal(["start b"], _device.Events);
+        Assert.DoesNotContain(_log.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Deciding_twice_is_fatal()
+    {
+        Status(3);
+        Assert.Equal("Device thing features finalized twice", Assert.Throws<HostException>(() => Status(3)).Message);
+    }
+
+    [Fact]
+    public void A_reset_makes_rings_and_accepted_features_zero_and_leaves_the_status()
+    {
+        _memory.Slice(AcceptedByte, 1)[0] = 0x0b;
+        Status(3);
+        _memory.Slice(Ring, 0x3000).Slice(0x2ffd - 0x400, 8).Fill(0x55);
+        _memory.Slice(Ring + 8, 4).Fill(0x77);
+        Status(0);
+        Assert.Equal(["start b", "reset"], _device.Events);
+        Assert.Equal(0, _memory.Slice(AcceptedByte, 1)[0]);
+        Assert.True(_memory.Slice(Ring, 10246).IndexOfAnyExcept((byte)0) < 0);
+    }
+
+    [Fact]
+    public void FAILED_is_told_and_resets()
+    {
+        Status(3);
+        Status(0x87);
+        Assert.Contains("Warning: Device thing configuration FAILED", _log.Lines);
+        Assert.Equal(["start 0", "reset"], _device.Events);
+        Assert.Equal(0x87, _memory.Slice(StatusByte, 1)[0]);
+        Status(0x80);
+        Assert.Equal(2, _log.Lines.Count(line => line.EndsWith("configuration FAILED", StringComparison.Ordinal)));
+        Status(3);
+        Assert.Equal(DeviceRunState.Running, _runner.State);
+    }
+
+    [Fact]
+    public void A_running_queue_is_kicked_and_interrupts_on_its_own_line()
+    {
+        Status(3);
+        // One chain: a writable buffer of 16 bytes at 0x2000.
+        var descriptor = _memory.Slice(Ring, 16);
+        BitConverter.TryWriteBytes(descriptor, 0x2000UL);
+        BitConverter.TryWriteBytes(descriptor[8..], 16);
+        BitConverter.TryWriteBytes(descriptor[12..], (ushort)2);
+        BitConverter.TryWriteBytes(_memory.Slice(Ring + 4096 + 2, 2), (ushort)1);
+        _engine.Kick(Ring);
+        Assert.True(_engine.Interrupts.TryTake(out var irq, TimeSpan.FromSeconds(30)));
+        Assert.Equal(1, irq);
+        Assert.Equal(1, _memory.Slice(Ring + 8192 + 2, 1)[0]);
+    }
+
+    [Fact]
+    public void A_ring_notified_before_the_device_runs_is_fatal() =>
+        Assert.Equal("Notification on thing before setup!", Assert.Throws<HostException>(() => _bus.HandleNotify(Ring)).Message);
+
+    [Fact]
+    public void An_address_behind_everything_is_fatal()
+    {
+        Assert.Equal(Ram + 0x4000, _bus.Limit);
+        Assert.Equal("Bad NOTIFY 0x404000", Assert.Throws<HostException>(() => _bus.HandleNotify(0x404000)).Message);
+        Assert.Equal("Bad NOTIFY 0xffffffff", Assert.Throws<HostException>(() => _bus.HandleNotify(0xffffffff)).Message);
+    }
+
+    [Fact]
+    public void Anything_else_is_early_console_output()
+    {
+        "hello\r\nwörld"u8.CopyTo(_memory.Slice(0x5000, 100));
+        _bus.HandleNotify(0x5000);
+        _bus.HandleNotify(0x5000 + 3);
+        _bus.HandleNotify(Descriptor + 1);
+        _bus.HandleNotify(Ring + 1);
+        Assert.Equal("hello\r\nwörldlo\r\nwörld\u0001\u0001\u0003", Encoding.UTF8.GetString(_output.ToArray()));
+        Assert.Equal("wrld", _early.LastLine[..4]);
+    }
+
+    [Fact]
+    public void Early_output_without_an_end_stops_at_the_end_of_memory()
+    {
+        _memory.Slice(Ram - 200_000, 200_000).Fill((byte)'x');
+        _memory.Slice(Ram, (int)(_bus.Limit - Ram)).Fill((byte)'y');
+        _bus.HandleNotify((uint)Ram - 200_000);
+        Assert.Equal(200_000 + 0x4000, _output.Length);
+    }
+
+    [Fact]
+    public void Changed_configuration_bytes_appear_in_the_page()
+    {
+        var config = _memory.Slice(AcceptedByte + 1, 3);
+        Assert.Equal([1, 2, 3], config.ToArray());
+        _device.ConfigBytes = [7, 8, 9];
+        _bus.UpdateConfig(_runner);
+        Assert.Equal([7, 8, 9], config.ToArray());
+    }
+
+    [Fact]
+    public void A_plugin_that_throws_when_started_is_named()
+    {
+        using var runner = new VirtioDeviceRunner("bad0", new FakeDevice(9) { ThrowOnStart = new InvalidOperationException("no luck") }, _log, _ => { });
+        var bus = new LguestBus(_memory, [new("bad", runner)], _early, _log);
+        bus.LayOut();
+        bus.Attach(_engine);
+        _memory.Slice(StatusByte, 1)[0] = 3;
+        Assert.Equal("bad0: the plugin threw InvalidOperationException: no luck", Assert.Throws<HostException>(() => bus.HandleNotify(Descriptor)).Message);
+    }
+
+    [Fact]
+    public void Laying_out_again_after_a_reboot_gives_the_same_page()
+    {
+        Status(3);
+        var before = _memory.Slice(Ram, 4096).ToArray();
+        before[4] = 0;
+        _bus.Detach();
+        _memory.Clear();
+        _bus.LayOut();
+        Assert.Equal(before, _memory.Slice(Ram, 4096).ToArray());
+    }
+}
