@@ -77,8 +77,9 @@ internal sealed unsafe partial class InstructionExecutor
 
         if (modrm >= 0xC0)
         {
-            uint flags = Eflags.Get(s);
-            uint before = flags;
+            // FCMOVcc, FCOMI and their kin: the only ones that know EFLAGS, which costs something to put together.
+            bool usesFlags = (esc is 2 or 3 && modrm < 0xE0) || (esc is 3 or 7 && modrm is >= 0xE8 and < 0xF8);
+            uint flags = usesFlags ? Eflags.Get(s) : 0;
             ushort ax = (ushort)x.Eax;
             x.RememberInstruction(i, esc, modrm);
             FpuOutcome outcome = X87.ExecuteRegister(&s->Fpu, esc, modrm, ref flags, ref ax);
@@ -87,8 +88,8 @@ internal sealed unsafe partial class InstructionExecutor
                 return x.Fail(outcome);
             }
 
-            x.SetRegister(Register.AX, ax);
-            if (flags != before)
+            x.Eax = (x.Eax & 0xFFFF0000) | ax;
+            if (usesFlags)
             {
                 Eflags.SetStatus(s, flags);
             }

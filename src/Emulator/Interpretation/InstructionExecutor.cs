@@ -231,16 +231,16 @@ internal sealed unsafe partial class InstructionExecutor
 
     private bool Load(uint linear, int size, out uint value)
     {
-        ulong v = size switch { 4 => _mmu.Load32(_s, linear), 2 => _mmu.Load16(_s, linear), _ => _mmu.Load8(_s, linear) };
+        ulong v = size switch { 4 => Mmu.Load32(_mmu, _s, linear), 2 => Mmu.Load16(_mmu, _s, linear), _ => Mmu.Load8(_mmu, _s, linear) };
         value = (uint)v;
         return v <= uint.MaxValue;
     }
 
     private bool Store(uint linear, int size, uint value) => size switch
     {
-        4 => _mmu.Store32(_s, linear, value),
-        2 => _mmu.Store16(_s, linear, value),
-        _ => _mmu.Store8(_s, linear, value),
+        4 => Mmu.Store32(_mmu, _s, linear, value),
+        2 => Mmu.Store16(_mmu, _s, linear, value),
+        _ => Mmu.Store8(_mmu, _s, linear, value),
     };
 
     // ---- the stack ----------------------------------------------------------------------------------------------------

@@ -44,7 +44,6 @@ internal sealed unsafe class Interpreter
     public ExecutionEnd Run(Block* b)
     {
         CpuState* s = _state;
-        uint* R = s->Registers;
         Mmu m = _mmu;
         MicroOp* o = b->Ops;
         Block* next;
@@ -81,7 +80,7 @@ internal sealed unsafe class Interpreter
 
                     break;
                 case OpCode.SegmentAddress:
-                    if (!SegmentAddress(s, o, Address(R, o)))
+                    if (!SegmentAddress(s, o, Address(s, o)))
                     {
                         goto Fault;
                     }
@@ -90,215 +89,215 @@ internal sealed unsafe class Interpreter
                 case OpCode.Nop:
                     break;
 
-                case OpCode.MovRR: R[o->A] = R[o->B]; break;
-                case OpCode.MovRI: R[o->A] = o->Immediate; break;
-                case OpCode.MovRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = (uint)t; break;
-                case OpCode.MovMR: if (!m.Store32(s, Address(R, o), R[o->B])) { goto Fault; } break;
-                case OpCode.MovMI: if (!m.Store32(s, Address(R, o), o->Immediate)) { goto Fault; } break;
-                case OpCode.MovRR8: ((byte*)R)[o->A] = ((byte*)R)[o->B]; break;
-                case OpCode.MovRI8: ((byte*)R)[o->A] = (byte)o->Immediate; break;
-                case OpCode.MovRM8: if ((t = m.Load8(s, Address(R, o))) > uint.MaxValue) { goto Fault; } ((byte*)R)[o->A] = (byte)t; break;
-                case OpCode.MovMR8: if (!m.Store8(s, Address(R, o), ((byte*)R)[o->B])) { goto Fault; } break;
-                case OpCode.MovMI8: if (!m.Store8(s, Address(R, o), o->Immediate)) { goto Fault; } break;
-                case OpCode.MovRR16: *(ushort*)(R + o->A) = (ushort)R[o->B]; break;
-                case OpCode.MovRI16: *(ushort*)(R + o->A) = (ushort)o->Immediate; break;
-                case OpCode.MovRM16: if ((t = m.Load16(s, Address(R, o))) > uint.MaxValue) { goto Fault; } *(ushort*)(R + o->A) = (ushort)t; break;
-                case OpCode.MovMR16: if (!m.Store16(s, Address(R, o), R[o->B])) { goto Fault; } break;
-                case OpCode.MovMI16: if (!m.Store16(s, Address(R, o), o->Immediate)) { goto Fault; } break;
-                case OpCode.MovzxRR8: R[o->A] = ((byte*)R)[o->B]; break;
-                case OpCode.MovzxRM8: if ((t = m.Load8(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = (uint)t; break;
-                case OpCode.MovzxRR16: R[o->A] = (ushort)R[o->B]; break;
-                case OpCode.MovzxRM16: if ((t = m.Load16(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = (uint)t; break;
-                case OpCode.MovsxRR8: R[o->A] = (uint)(sbyte)((byte*)R)[o->B]; break;
-                case OpCode.MovsxRM8: if ((t = m.Load8(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = (uint)(sbyte)t; break;
-                case OpCode.MovsxRR16: R[o->A] = (uint)(short)R[o->B]; break;
-                case OpCode.MovsxRM16: if ((t = m.Load16(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = (uint)(short)t; break;
-                case OpCode.Lea: R[o->A] = Address(R, o); break;
-                case OpCode.XchgRR: x = R[o->A]; R[o->A] = R[o->B]; R[o->B] = x; break;
-                case OpCode.Cwde: R[0] = (uint)(short)R[0]; break;
-                case OpCode.Cdq: R[2] = (uint)((int)R[0] >> 31); break;
+                case OpCode.MovRR: R(s)[o->A] = R(s)[o->B]; break;
+                case OpCode.MovRI: R(s)[o->A] = o->Immediate; break;
+                case OpCode.MovRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = (uint)t; break;
+                case OpCode.MovMR: if (!Mmu.Store32(m, s, Address(s, o), R(s)[o->B])) { goto Fault; } break;
+                case OpCode.MovMI: if (!Mmu.Store32(m, s, Address(s, o), o->Immediate)) { goto Fault; } break;
+                case OpCode.MovRR8: ((byte*)s)[o->A] = ((byte*)s)[o->B]; break;
+                case OpCode.MovRI8: ((byte*)s)[o->A] = (byte)o->Immediate; break;
+                case OpCode.MovRM8: if ((t = Mmu.Load8(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } ((byte*)s)[o->A] = (byte)t; break;
+                case OpCode.MovMR8: if (!Mmu.Store8(m, s, Address(s, o), ((byte*)s)[o->B])) { goto Fault; } break;
+                case OpCode.MovMI8: if (!Mmu.Store8(m, s, Address(s, o), o->Immediate)) { goto Fault; } break;
+                case OpCode.MovRR16: *(ushort*)((uint*)s + o->A) = (ushort)R(s)[o->B]; break;
+                case OpCode.MovRI16: *(ushort*)((uint*)s + o->A) = (ushort)o->Immediate; break;
+                case OpCode.MovRM16: if ((t = Mmu.Load16(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } *(ushort*)((uint*)s + o->A) = (ushort)t; break;
+                case OpCode.MovMR16: if (!Mmu.Store16(m, s, Address(s, o), R(s)[o->B])) { goto Fault; } break;
+                case OpCode.MovMI16: if (!Mmu.Store16(m, s, Address(s, o), o->Immediate)) { goto Fault; } break;
+                case OpCode.MovzxRR8: R(s)[o->A] = ((byte*)s)[o->B]; break;
+                case OpCode.MovzxRM8: if ((t = Mmu.Load8(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = (uint)t; break;
+                case OpCode.MovzxRR16: R(s)[o->A] = (ushort)R(s)[o->B]; break;
+                case OpCode.MovzxRM16: if ((t = Mmu.Load16(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = (uint)t; break;
+                case OpCode.MovsxRR8: R(s)[o->A] = (uint)(sbyte)((byte*)s)[o->B]; break;
+                case OpCode.MovsxRM8: if ((t = Mmu.Load8(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = (uint)(sbyte)t; break;
+                case OpCode.MovsxRR16: R(s)[o->A] = (uint)(short)R(s)[o->B]; break;
+                case OpCode.MovsxRM16: if ((t = Mmu.Load16(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = (uint)(short)t; break;
+                case OpCode.Lea: R(s)[o->A] = Address(s, o); break;
+                case OpCode.XchgRR: x = R(s)[o->A]; R(s)[o->A] = R(s)[o->B]; R(s)[o->B] = x; break;
+                case OpCode.Cwde: R(s)[0] = (uint)(short)R(s)[0]; break;
+                case OpCode.Cdq: R(s)[2] = (uint)((int)R(s)[0] >> 31); break;
 
-                case OpCode.AddRR: R[o->A] = Add(s, R[o->A], R[o->B]); break;
-                case OpCode.OrRR: R[o->A] = Logic(s, R[o->A] | R[o->B]); break;
-                case OpCode.AdcRR: R[o->A] = Adc(s, R[o->A], R[o->B]); break;
-                case OpCode.SbbRR: R[o->A] = Sbb(s, R[o->A], R[o->B]); break;
-                case OpCode.AndRR: R[o->A] = Logic(s, R[o->A] & R[o->B]); break;
-                case OpCode.SubRR: R[o->A] = Sub(s, R[o->A], R[o->B]); break;
-                case OpCode.XorRR: R[o->A] = Logic(s, R[o->A] ^ R[o->B]); break;
-                case OpCode.CmpRR: Sub(s, R[o->A], R[o->B]); break;
-                case OpCode.TestRR: Logic(s, R[o->A] & R[o->B]); break;
-                case OpCode.AddRI: R[o->A] = Add(s, R[o->A], o->Immediate); break;
-                case OpCode.OrRI: R[o->A] = Logic(s, R[o->A] | o->Immediate); break;
-                case OpCode.AdcRI: R[o->A] = Adc(s, R[o->A], o->Immediate); break;
-                case OpCode.SbbRI: R[o->A] = Sbb(s, R[o->A], o->Immediate); break;
-                case OpCode.AndRI: R[o->A] = Logic(s, R[o->A] & o->Immediate); break;
-                case OpCode.SubRI: R[o->A] = Sub(s, R[o->A], o->Immediate); break;
-                case OpCode.XorRI: R[o->A] = Logic(s, R[o->A] ^ o->Immediate); break;
-                case OpCode.CmpRI: Sub(s, R[o->A], o->Immediate); break;
-                case OpCode.TestRI: Logic(s, R[o->A] & o->Immediate); break;
-                case OpCode.AddRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Add(s, R[o->A], (uint)t); break;
-                case OpCode.OrRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Logic(s, R[o->A] | (uint)t); break;
-                case OpCode.AdcRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Adc(s, R[o->A], (uint)t); break;
-                case OpCode.SbbRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Sbb(s, R[o->A], (uint)t); break;
-                case OpCode.AndRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Logic(s, R[o->A] & (uint)t); break;
-                case OpCode.SubRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Sub(s, R[o->A], (uint)t); break;
-                case OpCode.XorRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Logic(s, R[o->A] ^ (uint)t); break;
-                case OpCode.CmpRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Sub(s, R[o->A], (uint)t); break;
-                case OpCode.CmpMR: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Sub(s, (uint)t, R[o->B]); break;
-                case OpCode.TestMR: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Logic(s, (uint)t & R[o->B]); break;
-                case OpCode.CmpMI: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Sub(s, (uint)t, o->Immediate); break;
-                case OpCode.TestMI: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Logic(s, (uint)t & o->Immediate); break;
+                case OpCode.AddRR: R(s)[o->A] = Add(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.OrRR: R(s)[o->A] = Logic(s, R(s)[o->A] | R(s)[o->B]); break;
+                case OpCode.AdcRR: R(s)[o->A] = Adc(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.SbbRR: R(s)[o->A] = Sbb(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.AndRR: R(s)[o->A] = Logic(s, R(s)[o->A] & R(s)[o->B]); break;
+                case OpCode.SubRR: R(s)[o->A] = Sub(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.XorRR: R(s)[o->A] = Logic(s, R(s)[o->A] ^ R(s)[o->B]); break;
+                case OpCode.CmpRR: Sub(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.TestRR: Logic(s, R(s)[o->A] & R(s)[o->B]); break;
+                case OpCode.AddRI: R(s)[o->A] = Add(s, R(s)[o->A], o->Immediate); break;
+                case OpCode.OrRI: R(s)[o->A] = Logic(s, R(s)[o->A] | o->Immediate); break;
+                case OpCode.AdcRI: R(s)[o->A] = Adc(s, R(s)[o->A], o->Immediate); break;
+                case OpCode.SbbRI: R(s)[o->A] = Sbb(s, R(s)[o->A], o->Immediate); break;
+                case OpCode.AndRI: R(s)[o->A] = Logic(s, R(s)[o->A] & o->Immediate); break;
+                case OpCode.SubRI: R(s)[o->A] = Sub(s, R(s)[o->A], o->Immediate); break;
+                case OpCode.XorRI: R(s)[o->A] = Logic(s, R(s)[o->A] ^ o->Immediate); break;
+                case OpCode.CmpRI: Sub(s, R(s)[o->A], o->Immediate); break;
+                case OpCode.TestRI: Logic(s, R(s)[o->A] & o->Immediate); break;
+                case OpCode.AddRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Add(s, R(s)[o->A], (uint)t); break;
+                case OpCode.OrRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Logic(s, R(s)[o->A] | (uint)t); break;
+                case OpCode.AdcRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Adc(s, R(s)[o->A], (uint)t); break;
+                case OpCode.SbbRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Sbb(s, R(s)[o->A], (uint)t); break;
+                case OpCode.AndRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Logic(s, R(s)[o->A] & (uint)t); break;
+                case OpCode.SubRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Sub(s, R(s)[o->A], (uint)t); break;
+                case OpCode.XorRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Logic(s, R(s)[o->A] ^ (uint)t); break;
+                case OpCode.CmpRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Sub(s, R(s)[o->A], (uint)t); break;
+                case OpCode.CmpMR: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Sub(s, (uint)t, R(s)[o->B]); break;
+                case OpCode.TestMR: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Logic(s, (uint)t & R(s)[o->B]); break;
+                case OpCode.CmpMI: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Sub(s, (uint)t, o->Immediate); break;
+                case OpCode.TestMI: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Logic(s, (uint)t & o->Immediate); break;
 
                 // Read, change, write: the read checks for writing, so the write cannot fault.
-                case OpCode.AddMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Add(s, (uint)t, R[o->B])); break;
-                case OpCode.OrMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t | R[o->B])); break;
-                case OpCode.AdcMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Adc(s, (uint)t, R[o->B])); break;
-                case OpCode.SbbMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Sbb(s, (uint)t, R[o->B])); break;
-                case OpCode.AndMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t & R[o->B])); break;
-                case OpCode.SubMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Sub(s, (uint)t, R[o->B])); break;
-                case OpCode.XorMR: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t ^ R[o->B])); break;
-                case OpCode.AddMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Add(s, (uint)t, o->Immediate)); break;
-                case OpCode.OrMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t | o->Immediate)); break;
-                case OpCode.AdcMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Adc(s, (uint)t, o->Immediate)); break;
-                case OpCode.SbbMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Sbb(s, (uint)t, o->Immediate)); break;
-                case OpCode.AndMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t & o->Immediate)); break;
-                case OpCode.SubMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Sub(s, (uint)t, o->Immediate)); break;
-                case OpCode.XorMI: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Logic(s, (uint)t ^ o->Immediate)); break;
+                case OpCode.AddMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Add(s, (uint)t, R(s)[o->B])); break;
+                case OpCode.OrMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t | R(s)[o->B])); break;
+                case OpCode.AdcMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Adc(s, (uint)t, R(s)[o->B])); break;
+                case OpCode.SbbMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Sbb(s, (uint)t, R(s)[o->B])); break;
+                case OpCode.AndMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t & R(s)[o->B])); break;
+                case OpCode.SubMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Sub(s, (uint)t, R(s)[o->B])); break;
+                case OpCode.XorMR: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t ^ R(s)[o->B])); break;
+                case OpCode.AddMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Add(s, (uint)t, o->Immediate)); break;
+                case OpCode.OrMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t | o->Immediate)); break;
+                case OpCode.AdcMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Adc(s, (uint)t, o->Immediate)); break;
+                case OpCode.SbbMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Sbb(s, (uint)t, o->Immediate)); break;
+                case OpCode.AndMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t & o->Immediate)); break;
+                case OpCode.SubMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Sub(s, (uint)t, o->Immediate)); break;
+                case OpCode.XorMI: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Logic(s, (uint)t ^ o->Immediate)); break;
 
                 case OpCode.Alu8RR:
-                    r = InstructionExecutor.Alu(s, o->Scale, 1, ((byte*)R)[o->A], ((byte*)R)[o->B]);
-                    if (o->Scale < 7) { ((byte*)R)[o->A] = (byte)r; }
+                    r = InstructionExecutor.Alu(s, o->Scale, 1, ((byte*)s)[o->A], ((byte*)s)[o->B]);
+                    if (o->Scale < 7) { ((byte*)s)[o->A] = (byte)r; }
                     break;
                 case OpCode.Alu8RI:
-                    r = InstructionExecutor.Alu(s, o->B, 1, ((byte*)R)[o->A], (byte)o->Immediate);
-                    if (o->B < 7) { ((byte*)R)[o->A] = (byte)r; }
+                    r = InstructionExecutor.Alu(s, o->B, 1, ((byte*)s)[o->A], (byte)o->Immediate);
+                    if (o->B < 7) { ((byte*)s)[o->A] = (byte)r; }
                     break;
                 case OpCode.Alu8RM:
-                    if ((t = m.Load8(s, Address(R, o))) > uint.MaxValue) { goto Fault; }
-                    r = InstructionExecutor.Alu(s, o->B, 1, ((byte*)R)[o->A], (uint)t);
-                    if (o->B < 7) { ((byte*)R)[o->A] = (byte)r; }
+                    if ((t = Mmu.Load8(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; }
+                    r = InstructionExecutor.Alu(s, o->B, 1, ((byte*)s)[o->A], (uint)t);
+                    if (o->B < 7) { ((byte*)s)[o->A] = (byte)r; }
                     break;
                 case OpCode.Alu8MR:
-                    a = Address(R, o);
-                    if ((t = o->A < 7 ? m.LoadForWrite8(s, a) : m.Load8(s, a)) > uint.MaxValue) { goto Fault; }
-                    r = InstructionExecutor.Alu(s, o->A, 1, (uint)t, ((byte*)R)[o->B]);
-                    if (o->A < 7) { m.Store8(s, a, r); }
+                    a = Address(s, o);
+                    if ((t = o->A < 7 ? Mmu.LoadForWrite8(m, s, a) : Mmu.Load8(m, s, a)) > uint.MaxValue) { goto Fault; }
+                    r = InstructionExecutor.Alu(s, o->A, 1, (uint)t, ((byte*)s)[o->B]);
+                    if (o->A < 7) { Mmu.Store8(m, s, a, r); }
                     break;
                 case OpCode.Alu8MI:
-                    a = Address(R, o);
-                    if ((t = o->A < 7 ? m.LoadForWrite8(s, a) : m.Load8(s, a)) > uint.MaxValue) { goto Fault; }
+                    a = Address(s, o);
+                    if ((t = o->A < 7 ? Mmu.LoadForWrite8(m, s, a) : Mmu.Load8(m, s, a)) > uint.MaxValue) { goto Fault; }
                     r = InstructionExecutor.Alu(s, o->A, 1, (uint)t, (byte)o->Immediate);
-                    if (o->A < 7) { m.Store8(s, a, r); }
+                    if (o->A < 7) { Mmu.Store8(m, s, a, r); }
                     break;
                 case OpCode.Alu16RR:
-                    r = InstructionExecutor.Alu(s, o->Scale, 2, (ushort)R[o->A], (ushort)R[o->B]);
-                    if (o->Scale < 7) { *(ushort*)(R + o->A) = (ushort)r; }
+                    r = InstructionExecutor.Alu(s, o->Scale, 2, (ushort)R(s)[o->A], (ushort)R(s)[o->B]);
+                    if (o->Scale < 7) { *(ushort*)((uint*)s + o->A) = (ushort)r; }
                     break;
                 case OpCode.Alu16RI:
-                    r = InstructionExecutor.Alu(s, o->B, 2, (ushort)R[o->A], (ushort)o->Immediate);
-                    if (o->B < 7) { *(ushort*)(R + o->A) = (ushort)r; }
+                    r = InstructionExecutor.Alu(s, o->B, 2, (ushort)R(s)[o->A], (ushort)o->Immediate);
+                    if (o->B < 7) { *(ushort*)((uint*)s + o->A) = (ushort)r; }
                     break;
                 case OpCode.Alu16RM:
-                    if ((t = m.Load16(s, Address(R, o))) > uint.MaxValue) { goto Fault; }
-                    r = InstructionExecutor.Alu(s, o->B, 2, (ushort)R[o->A], (uint)t);
-                    if (o->B < 7) { *(ushort*)(R + o->A) = (ushort)r; }
+                    if ((t = Mmu.Load16(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; }
+                    r = InstructionExecutor.Alu(s, o->B, 2, (ushort)R(s)[o->A], (uint)t);
+                    if (o->B < 7) { *(ushort*)((uint*)s + o->A) = (ushort)r; }
                     break;
                 case OpCode.Alu16MR:
-                    a = Address(R, o);
-                    if ((t = o->A < 7 ? m.LoadForWrite16(s, a) : m.Load16(s, a)) > uint.MaxValue) { goto Fault; }
-                    r = InstructionExecutor.Alu(s, o->A, 2, (uint)t, (ushort)R[o->B]);
-                    if (o->A < 7) { m.Store16(s, a, r); }
+                    a = Address(s, o);
+                    if ((t = o->A < 7 ? Mmu.LoadForWrite16(m, s, a) : Mmu.Load16(m, s, a)) > uint.MaxValue) { goto Fault; }
+                    r = InstructionExecutor.Alu(s, o->A, 2, (uint)t, (ushort)R(s)[o->B]);
+                    if (o->A < 7) { Mmu.Store16(m, s, a, r); }
                     break;
                 case OpCode.Alu16MI:
-                    a = Address(R, o);
-                    if ((t = o->A < 7 ? m.LoadForWrite16(s, a) : m.Load16(s, a)) > uint.MaxValue) { goto Fault; }
+                    a = Address(s, o);
+                    if ((t = o->A < 7 ? Mmu.LoadForWrite16(m, s, a) : Mmu.Load16(m, s, a)) > uint.MaxValue) { goto Fault; }
                     r = InstructionExecutor.Alu(s, o->A, 2, (uint)t, (ushort)o->Immediate);
-                    if (o->A < 7) { m.Store16(s, a, r); }
+                    if (o->A < 7) { Mmu.Store16(m, s, a, r); }
                     break;
 
-                case OpCode.IncR: R[o->A] = Inc(s, R[o->A]); break;
-                case OpCode.DecR: R[o->A] = Dec(s, R[o->A]); break;
-                case OpCode.NegR: R[o->A] = Sub(s, 0, R[o->A]); break;
-                case OpCode.NotR: R[o->A] = ~R[o->A]; break;
-                case OpCode.IncM: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Inc(s, (uint)t)); break;
-                case OpCode.DecM: a = Address(R, o); if ((t = m.LoadForWrite32(s, a)) > uint.MaxValue) { goto Fault; } m.Store32(s, a, Dec(s, (uint)t)); break;
+                case OpCode.IncR: R(s)[o->A] = Inc(s, R(s)[o->A]); break;
+                case OpCode.DecR: R(s)[o->A] = Dec(s, R(s)[o->A]); break;
+                case OpCode.NegR: R(s)[o->A] = Sub(s, 0, R(s)[o->A]); break;
+                case OpCode.NotR: R(s)[o->A] = ~R(s)[o->A]; break;
+                case OpCode.IncM: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Inc(s, (uint)t)); break;
+                case OpCode.DecM: a = Address(s, o); if ((t = Mmu.LoadForWrite32(m, s, a)) > uint.MaxValue) { goto Fault; } Mmu.Store32(m, s, a, Dec(s, (uint)t)); break;
 
                 // Immediate counts are 1 to 31 here.
-                case OpCode.ShlRI: R[o->A] = Shl(s, R[o->A], (int)o->Immediate); break;
-                case OpCode.ShrRI: R[o->A] = Shr(s, R[o->A], (int)o->Immediate); break;
-                case OpCode.SarRI: R[o->A] = Sar(s, R[o->A], (int)o->Immediate); break;
-                case OpCode.ShlRC: if ((R[1] & 31) != 0) { R[o->A] = Shl(s, R[o->A], (int)(R[1] & 31)); } break;
-                case OpCode.ShrRC: if ((R[1] & 31) != 0) { R[o->A] = Shr(s, R[o->A], (int)(R[1] & 31)); } break;
-                case OpCode.SarRC: if ((R[1] & 31) != 0) { R[o->A] = Sar(s, R[o->A], (int)(R[1] & 31)); } break;
+                case OpCode.ShlRI: R(s)[o->A] = Shl(s, R(s)[o->A], (int)o->Immediate); break;
+                case OpCode.ShrRI: R(s)[o->A] = Shr(s, R(s)[o->A], (int)o->Immediate); break;
+                case OpCode.SarRI: R(s)[o->A] = Sar(s, R(s)[o->A], (int)o->Immediate); break;
+                case OpCode.ShlRC: if ((R(s)[1] & 31) != 0) { R(s)[o->A] = Shl(s, R(s)[o->A], (int)(R(s)[1] & 31)); } break;
+                case OpCode.ShrRC: if ((R(s)[1] & 31) != 0) { R(s)[o->A] = Shr(s, R(s)[o->A], (int)(R(s)[1] & 31)); } break;
+                case OpCode.SarRC: if ((R(s)[1] & 31) != 0) { R(s)[o->A] = Sar(s, R(s)[o->A], (int)(R(s)[1] & 31)); } break;
                 case OpCode.RolRI:
-                    r = BitOperations.RotateLeft(R[o->A], (int)o->Immediate);
-                    R[o->A] = r;
+                    r = BitOperations.RotateLeft(R(s)[o->A], (int)o->Immediate);
+                    R(s)[o->A] = r;
                     s->FlagCarries = (s->FlagCarries & 8) | (r << 31) | ((r >> 31) << 30);
                     break;
                 case OpCode.RorRI:
-                    r = BitOperations.RotateRight(R[o->A], (int)o->Immediate);
-                    R[o->A] = r;
+                    r = BitOperations.RotateRight(R(s)[o->A], (int)o->Immediate);
+                    R(s)[o->A] = r;
                     s->FlagCarries = (s->FlagCarries & 8) | (r & 0xC0000000);
                     break;
                 case OpCode.ShldRRI:
-                    x = R[o->A];
-                    r = (x << (int)o->Immediate) | (R[o->B] >> (32 - (int)o->Immediate));
-                    R[o->A] = r;
+                    x = R(s)[o->A];
+                    r = (x << (int)o->Immediate) | (R(s)[o->B] >> (32 - (int)o->Immediate));
+                    R(s)[o->A] = r;
                     s->FlagResult = (int)r;
                     a = (x >> (32 - (int)o->Immediate)) << 31;
                     s->FlagCarries = a | ((a ^ ((x ^ r) & 0x80000000)) >> 1);
                     break;
                 case OpCode.ShrdRRI:
-                    x = R[o->A];
-                    r = (x >> (int)o->Immediate) | (R[o->B] << (32 - (int)o->Immediate));
-                    R[o->A] = r;
+                    x = R(s)[o->A];
+                    r = (x >> (int)o->Immediate) | (R(s)[o->B] << (32 - (int)o->Immediate));
+                    R(s)[o->A] = r;
                     s->FlagResult = (int)r;
                     a = (x >> ((int)o->Immediate - 1)) << 31;
                     s->FlagCarries = a | ((a ^ ((x ^ r) & 0x80000000)) >> 1);
                     break;
-                case OpCode.ImulRR: R[o->A] = Imul(s, R[o->A], R[o->B]); break;
-                case OpCode.ImulRM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Imul(s, R[o->A], (uint)t); break;
-                case OpCode.ImulRRI: R[o->A] = Imul(s, R[o->B], o->Immediate); break;
-                case OpCode.ImulRMI: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } R[o->A] = Imul(s, (uint)t, o->Immediate); break;
-                case OpCode.MulR: Multiply(s, R[o->A]); break;
-                case OpCode.MulM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } Multiply(s, (uint)t); break;
+                case OpCode.ImulRR: R(s)[o->A] = Imul(s, R(s)[o->A], R(s)[o->B]); break;
+                case OpCode.ImulRM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Imul(s, R(s)[o->A], (uint)t); break;
+                case OpCode.ImulRRI: R(s)[o->A] = Imul(s, R(s)[o->B], o->Immediate); break;
+                case OpCode.ImulRMI: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] = Imul(s, (uint)t, o->Immediate); break;
+                case OpCode.MulR: Multiply(s, R(s)[o->A]); break;
+                case OpCode.MulM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } Multiply(s, (uint)t); break;
                 case OpCode.ImulR:
-                    long product = (long)(int)R[0] * (int)R[o->A];
-                    R[0] = (uint)product;
-                    R[2] = (uint)(product >> 32);
+                    long product = (long)(int)R(s)[0] * (int)R(s)[o->A];
+                    R(s)[0] = (uint)product;
+                    R(s)[2] = (uint)(product >> 32);
                     s->FlagResult = (int)product;
                     s->FlagCarries = product == (int)product ? 0 : 0x80000000;
                     break;
-                case OpCode.DivR: if (!Divide(s, R[o->A])) { goto Fault; } break;
-                case OpCode.DivM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue || !Divide(s, (uint)t)) { goto Fault; } break;
-                case OpCode.Setcc: ((byte*)R)[o->A] = InstructionExecutor.Condition(s, o->B) ? (byte)1 : (byte)0; break;
-                case OpCode.CmovRR: if (InstructionExecutor.Condition(s, (int)o->Immediate)) { R[o->A] = R[o->B]; } break;
+                case OpCode.DivR: if (!Divide(s, R(s)[o->A])) { goto Fault; } break;
+                case OpCode.DivM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue || !Divide(s, (uint)t)) { goto Fault; } break;
+                case OpCode.Setcc: ((byte*)s)[o->A] = InstructionExecutor.Condition(s, o->B) ? (byte)1 : (byte)0; break;
+                case OpCode.CmovRR: if (InstructionExecutor.Condition(s, (int)o->Immediate)) { R(s)[o->A] = R(s)[o->B]; } break;
                 case OpCode.CmovRM:
-                    if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; }
-                    if (InstructionExecutor.Condition(s, (int)o->Immediate)) { R[o->A] = (uint)t; }
+                    if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; }
+                    if (InstructionExecutor.Condition(s, (int)o->Immediate)) { R(s)[o->A] = (uint)t; }
                     break;
 
-                case OpCode.PushR: if (!m.Store32(s, R[4] - 4, R[o->A])) { goto Fault; } R[4] -= 4; break;
-                case OpCode.PushI: if (!m.Store32(s, R[4] - 4, o->Immediate)) { goto Fault; } R[4] -= 4; break;
+                case OpCode.PushR: if (!Mmu.Store32(m, s, R(s)[4] - 4, R(s)[o->A])) { goto Fault; } R(s)[4] -= 4; break;
+                case OpCode.PushI: if (!Mmu.Store32(m, s, R(s)[4] - 4, o->Immediate)) { goto Fault; } R(s)[4] -= 4; break;
                 case OpCode.PushM:
-                    if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue || !m.Store32(s, R[4] - 4, (uint)t)) { goto Fault; }
-                    R[4] -= 4;
+                    if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue || !Mmu.Store32(m, s, R(s)[4] - 4, (uint)t)) { goto Fault; }
+                    R(s)[4] -= 4;
                     break;
-                case OpCode.PopR: if ((t = m.Load32(s, R[4])) > uint.MaxValue) { goto Fault; } R[4] += 4; R[o->A] = (uint)t; break;
-                case OpCode.Leave: if ((t = m.Load32(s, R[5])) > uint.MaxValue) { goto Fault; } R[4] = R[5] + 4; R[5] = (uint)t; break;
+                case OpCode.PopR: if ((t = Mmu.Load32(m, s, R(s)[4])) > uint.MaxValue) { goto Fault; } R(s)[4] += 4; R(s)[o->A] = (uint)t; break;
+                case OpCode.Leave: if ((t = Mmu.Load32(m, s, R(s)[5])) > uint.MaxValue) { goto Fault; } R(s)[4] = R(s)[5] + 4; R(s)[5] = (uint)t; break;
 
                 case OpCode.Jmp: goto Taken;
-                case OpCode.JmpR: x = R[o->A]; goto Indirect;
-                case OpCode.JmpM: if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue) { goto Fault; } x = (uint)t; goto Indirect;
-                case OpCode.Call: if (!m.Store32(s, R[4] - 4, b->FallEip)) { goto Fault; } R[4] -= 4; goto Taken;
-                case OpCode.CallR: x = R[o->A]; if (!m.Store32(s, R[4] - 4, b->FallEip)) { goto Fault; } R[4] -= 4; goto Indirect;
+                case OpCode.JmpR: x = R(s)[o->A]; goto Indirect;
+                case OpCode.JmpM: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } x = (uint)t; goto Indirect;
+                case OpCode.Call: if (!Mmu.Store32(m, s, R(s)[4] - 4, b->FallEip)) { goto Fault; } R(s)[4] -= 4; goto Taken;
+                case OpCode.CallR: x = R(s)[o->A]; if (!Mmu.Store32(m, s, R(s)[4] - 4, b->FallEip)) { goto Fault; } R(s)[4] -= 4; goto Indirect;
                 case OpCode.CallM:
-                    if ((t = m.Load32(s, Address(R, o))) > uint.MaxValue || !m.Store32(s, R[4] - 4, b->FallEip)) { goto Fault; }
+                    if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue || !Mmu.Store32(m, s, R(s)[4] - 4, b->FallEip)) { goto Fault; }
                     x = (uint)t;
-                    R[4] -= 4;
+                    R(s)[4] -= 4;
                     goto Indirect;
-                case OpCode.Ret: if ((t = m.Load32(s, R[4])) > uint.MaxValue) { goto Fault; } R[4] += 4; x = (uint)t; goto Indirect;
-                case OpCode.RetI: if ((t = m.Load32(s, R[4])) > uint.MaxValue) { goto Fault; } R[4] += 4 + o->Immediate; x = (uint)t; goto Indirect;
+                case OpCode.Ret: if ((t = Mmu.Load32(m, s, R(s)[4])) > uint.MaxValue) { goto Fault; } R(s)[4] += 4; x = (uint)t; goto Indirect;
+                case OpCode.RetI: if ((t = Mmu.Load32(m, s, R(s)[4])) > uint.MaxValue) { goto Fault; } R(s)[4] += 4 + o->Immediate; x = (uint)t; goto Indirect;
 
                 case OpCode.Jo: if ((int)(s->FlagCarries ^ (s->FlagCarries << 1)) < 0) { goto Taken; } goto Fall;
                 case OpCode.Jno: if ((int)(s->FlagCarries ^ (s->FlagCarries << 1)) >= 0) { goto Taken; } goto Fall;
@@ -317,37 +316,37 @@ internal sealed unsafe class Interpreter
                 case OpCode.Jle: if ((uint)s->FlagResult == 0 || IsLess(s)) { goto Taken; } goto Fall;
                 case OpCode.Jg: if ((uint)s->FlagResult != 0 && !IsLess(s)) { goto Taken; } goto Fall;
 
-                case OpCode.CmpRRJb: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x < y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJae: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x >= y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJe: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x == y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJne: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x != y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJbe: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x <= y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJa: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if (x > y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJs: if ((int)Sub(s, R[o->A], R[o->B]) < 0) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJns: if ((int)Sub(s, R[o->A], R[o->B]) >= 0) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJl: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if ((int)x < (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJge: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if ((int)x >= (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJle: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if ((int)x <= (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRRJg: x = R[o->A]; y = R[o->B]; Sub(s, x, y); if ((int)x > (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJb: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x < y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJae: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x >= y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJe: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x == y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJne: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x != y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJbe: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x <= y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJa: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if (x > y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJs: if ((int)Sub(s, R[o->A], o->Immediate) < 0) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJns: if ((int)Sub(s, R[o->A], o->Immediate) >= 0) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJl: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x < (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJge: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x >= (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJle: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x <= (int)y) { goto Taken; } goto Fall;
-                case OpCode.CmpRIJg: x = R[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x > (int)y) { goto Taken; } goto Fall;
-                case OpCode.TestRRJe: if (Logic(s, R[o->A] & R[o->B]) == 0) { goto Taken; } goto Fall;
-                case OpCode.TestRRJne: if (Logic(s, R[o->A] & R[o->B]) != 0) { goto Taken; } goto Fall;
-                case OpCode.TestRRJs: if ((int)Logic(s, R[o->A] & R[o->B]) < 0) { goto Taken; } goto Fall;
-                case OpCode.TestRRJns: if ((int)Logic(s, R[o->A] & R[o->B]) >= 0) { goto Taken; } goto Fall;
-                case OpCode.TestRRJle: if ((int)Logic(s, R[o->A] & R[o->B]) <= 0) { goto Taken; } goto Fall;
-                case OpCode.TestRRJg: if ((int)Logic(s, R[o->A] & R[o->B]) > 0) { goto Taken; } goto Fall;
-                case OpCode.DecRJne: r = Dec(s, R[o->A]); R[o->A] = r; if (r != 0) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJb: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x < y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJae: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x >= y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJe: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x == y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJne: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x != y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJbe: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x <= y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJa: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if (x > y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJs: if ((int)Sub(s, R(s)[o->A], R(s)[o->B]) < 0) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJns: if ((int)Sub(s, R(s)[o->A], R(s)[o->B]) >= 0) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJl: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if ((int)x < (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJge: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if ((int)x >= (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJle: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if ((int)x <= (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRRJg: x = R(s)[o->A]; y = R(s)[o->B]; Sub(s, x, y); if ((int)x > (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJb: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x < y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJae: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x >= y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJe: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x == y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJne: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x != y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJbe: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x <= y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJa: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if (x > y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJs: if ((int)Sub(s, R(s)[o->A], o->Immediate) < 0) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJns: if ((int)Sub(s, R(s)[o->A], o->Immediate) >= 0) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJl: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x < (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJge: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x >= (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJle: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x <= (int)y) { goto Taken; } goto Fall;
+                case OpCode.CmpRIJg: x = R(s)[o->A]; y = o->Immediate; Sub(s, x, y); if ((int)x > (int)y) { goto Taken; } goto Fall;
+                case OpCode.TestRRJe: if (Logic(s, R(s)[o->A] & R(s)[o->B]) == 0) { goto Taken; } goto Fall;
+                case OpCode.TestRRJne: if (Logic(s, R(s)[o->A] & R(s)[o->B]) != 0) { goto Taken; } goto Fall;
+                case OpCode.TestRRJs: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) < 0) { goto Taken; } goto Fall;
+                case OpCode.TestRRJns: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) >= 0) { goto Taken; } goto Fall;
+                case OpCode.TestRRJle: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) <= 0) { goto Taken; } goto Fall;
+                case OpCode.TestRRJg: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) > 0) { goto Taken; } goto Fall;
+                case OpCode.DecRJne: r = Dec(s, R(s)[o->A]); R(s)[o->A] = r; if (r != 0) { goto Taken; } goto Fall;
             }
 
             o++;
@@ -412,8 +411,12 @@ internal sealed unsafe class Interpreter
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Address(uint* registers, MicroOp* o) =>
-        registers[o->Base] + (registers[o->Index] << o->Scale) + (uint)o->Displacement;
+    private static uint Address(CpuState* s, MicroOp* o) =>
+        R(s)[o->Base] + (R(s)[o->Index] << o->Scale) + (uint)o->Displacement;
+
+    /// <summary>The register file: the state's first member, so that one pointer serves for both.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint* R(CpuState* s) => (uint*)s;
 
     /// <summary>Applies the base and limit of FS or GS; writability is left to the slow path's segments, as user code never has others.</summary>
     private static bool SegmentAddress(CpuState* s, MicroOp* o, uint offset)

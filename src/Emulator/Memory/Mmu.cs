@@ -94,89 +94,95 @@ internal sealed unsafe class Mmu : IDisposable
 
     // ---- fast paths -------------------------------------------------------------------------------------------------
 
+    // Static, with the MMU handed in: an instance method would test it for null at every access.
+
     /// <summary>Loads 32 bits; <see cref="Faulted"/> is set in the result if that was not possible.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Load32(CpuState* s, uint address)
+    public static ulong Load32(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->ReadTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : LoadSlow(address, 4);
+        TlbEntry* e = Entry(s, address);
+        return e->ReadTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : mmu.LoadSlow(address, 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Load16(CpuState* s, uint address)
+    public static ulong Load16(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->ReadTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : LoadSlow(address, 2);
+        TlbEntry* e = Entry(s, address);
+        return e->ReadTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : mmu.LoadSlow(address, 2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Load8(CpuState* s, uint address)
+    public static ulong Load8(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->ReadTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : LoadSlow(address, 1);
+        TlbEntry* e = Entry(s, address);
+        return e->ReadTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : mmu.LoadSlow(address, 1);
     }
 
     /// <summary>Loads what will be written back: a page that cannot be written faults here, as a write.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong LoadForWrite32(CpuState* s, uint address)
+    public static ulong LoadForWrite32(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->WriteTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : LoadForWriteSlow(address, 4);
+        TlbEntry* e = Entry(s, address);
+        return e->WriteTag == ((address + 3) & PageMask) ? *(uint*)((nint)address + e->Addend) : mmu.LoadForWriteSlow(address, 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong LoadForWrite16(CpuState* s, uint address)
+    public static ulong LoadForWrite16(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->WriteTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : LoadForWriteSlow(address, 2);
+        TlbEntry* e = Entry(s, address);
+        return e->WriteTag == ((address + 1) & PageMask) ? *(ushort*)((nint)address + e->Addend) : mmu.LoadForWriteSlow(address, 2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong LoadForWrite8(CpuState* s, uint address)
+    public static ulong LoadForWrite8(Mmu mmu, CpuState* s, uint address)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
-        return e->WriteTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : LoadForWriteSlow(address, 1);
+        TlbEntry* e = Entry(s, address);
+        return e->WriteTag == (address & PageMask) ? *(byte*)((nint)address + e->Addend) : mmu.LoadForWriteSlow(address, 1);
     }
 
     /// <summary>Stores 32 bits; false if that faulted and nothing was written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Store32(CpuState* s, uint address, uint value)
+    public static bool Store32(Mmu mmu, CpuState* s, uint address, uint value)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        TlbEntry* e = Entry(s, address);
         if (e->WriteTag == ((address + 3) & PageMask))
         {
             *(uint*)((nint)address + e->Addend) = value;
             return true;
         }
 
-        return StoreSlow(address, 4, value);
+        return mmu.StoreSlow(address, 4, value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Store16(CpuState* s, uint address, uint value)
+    public static bool Store16(Mmu mmu, CpuState* s, uint address, uint value)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        TlbEntry* e = Entry(s, address);
         if (e->WriteTag == ((address + 1) & PageMask))
         {
             *(ushort*)((nint)address + e->Addend) = (ushort)value;
             return true;
         }
 
-        return StoreSlow(address, 2, value);
+        return mmu.StoreSlow(address, 2, value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Store8(CpuState* s, uint address, uint value)
+    public static bool Store8(Mmu mmu, CpuState* s, uint address, uint value)
     {
-        TlbEntry* e = s->Tlb + ((address >> 12) & IndexMask);
+        TlbEntry* e = Entry(s, address);
         if (e->WriteTag == (address & PageMask))
         {
             *(byte*)((nint)address + e->Addend) = (byte)value;
             return true;
         }
 
-        return StoreSlow(address, 1, value);
+        return mmu.StoreSlow(address, 1, value);
     }
+
+    /// <summary>The entry an address may be in: bits 12 and up of the address, times the size of an entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TlbEntry* Entry(CpuState* s, uint address) => (TlbEntry*)((byte*)s->Tlb + ((address >> 8) & (IndexMask << 4)));
 
     // ---- any size, for the slow path ----------------------------------------------------------------------------------
 
