@@ -40,9 +40,11 @@ internal sealed unsafe class Lowering
     public bool Lower(in Instruction i, byte* bytes)
     {
         InstructionCount++;
-        if (!_wide || !TryLower(i, out bool ends))
+        bool ends = false;
+        uint fpu = FpuEncoding(bytes);
+        if (!_wide || !(fpu != 0 ? LowerFpu(i, fpu) : TryLower(i, out ends)))
         {
-            ends = LowerSlow(i, bytes);
+            ends = LowerSlow(i, fpu);
         }
 
         MicroOp* last = &_ops[OpCount - 1];
@@ -135,13 +137,13 @@ internal sealed unsafe class Lowering
         }
     }
 
-    private bool LowerSlow(in Instruction i, byte* bytes)
+    private bool LowerSlow(in Instruction i, uint fpuEncoding)
     {
         SlowInstruction* slow = &_slow[SlowCount];
         slow->Instruction = i;
-        slow->Encoding = FpuEncoding(bytes);
-        slow->Handler = slow->Encoding != 0 ? SlowHandlers.Fpu : SlowHandlers.For(i.Mnemonic);
-        bool ends = slow->Encoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
+        slow->Encoding = fpuEncoding;
+        slow->Handler = fpuEncoding != 0 ? SlowHandlers.Fpu : SlowHandlers.For(i.Mnemonic);
+        bool ends = fpuEncoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
         Emit(ends ? OpCode.SlowEnd : OpCode.Slow, immediate: (uint)SlowCount);
         SlowCount++;
         return ends;
@@ -157,6 +159,20 @@ internal sealed unsafe class Lowering
         }
 
         return bytes[n] is >= 0xD8 and <= 0xDF ? ((uint)bytes[n] << 8) | bytes[n + 1] : 0;
+    }
+
+    private bool LowerFpu(in Instruction i, uint encoding)
+    {
+        byte esc = (byte)((encoding >> 8) & 7);
+        byte modrm = (byte)encoding;
+        if (modrm >= 0xC0)
+        {
+            return Emit(OpCode.FpuR, esc, modrm, i.IP32);
+        }
+
+        // The environment and state images have forms by operand size, and FS and GS an offset of their own.
+        bool image = esc is 1 or 5 && ((modrm >> 3) & 7) is 4 or 6;
+        return !image && i.MemorySegment is Register.DS or Register.SS && TryEmitMemory(OpCode.FpuM, i, esc, modrm, i.IP32);
     }
 
     private bool LowerMov(in Instruction i)

@@ -13,6 +13,9 @@ internal enum OpCode : ushort
     // Anything executed through its decoded instruction.
     Slow, SlowEnd,
 
+    // x87: the ESC opcode's low bits in A, ModRM in B, the instruction's address in the immediate.
+    FpuR, FpuM,
+
     // Linear address of a memory operand with a segment base, into the scratch register.
     SegmentAddress,
 

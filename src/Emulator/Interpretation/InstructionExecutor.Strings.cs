@@ -32,15 +32,18 @@ internal sealed unsafe partial class InstructionExecutor
                 return SlowResult.Done;
             }
 
-            uint done = compares ? 0 : x.StringRun(i, size, narrow, Math.Min(count, MaxSlice));
-            if (done == 0)
+            uint most = Math.Min(count, MaxSlice);
+            uint done = compares ? x.SkipEqualities(i, size, narrow, most) : x.StringRun(i, size, narrow, most);
+            if (done == 0 || compares)
             {
+                // A fault here finds the registers behind what was skipped.
+                x.SetCount(count - done, narrow);
                 if (!x.StringOnce(i, size, narrow))
                 {
                     return SlowResult.Fault;
                 }
 
-                done = 1;
+                done++;
             }
 
             count -= done;
@@ -219,6 +222,47 @@ internal sealed unsafe partial class InstructionExecutor
 
         Advance(moves, destination: true, (int)bytes, narrow);
         return n;
+    }
+
+    /// <summary>
+    /// For REPE CMPS and REPNE SCAS within a page going upwards: steps over the iterations that surely go on, at least one less than
+    /// asked for. The next iteration, done singly, sets the flags.
+    /// </summary>
+    private uint SkipEqualities(Instruction* i, int size, bool narrow, uint count)
+    {
+        bool scans = i->Mnemonic is Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd;
+        if (narrow || (_s->SystemFlags & Eflags.Direction) != 0 || scans != i->HasRepnePrefix || count < 8
+            || _s->Es.Limit != uint.MaxValue || (!scans && SegmentAt(i->MemorySegment)->Limit != uint.MaxValue)
+            || !TryLinear(Register.ES, Edi, (uint)size, write: false, out uint at))
+        {
+            return 0;
+        }
+
+        uint other = 0;
+        if (!scans && !TryLinear(i->MemorySegment, Esi, (uint)size, write: false, out other))
+        {
+            return 0;
+        }
+
+        uint room = Math.Min(0x1000 - (at & 0xFFF), scans ? uint.MaxValue : 0x1000 - (other & 0xFFF));
+        int n = (int)Math.Min(count - 1, room / (uint)size);
+        byte* source = scans ? null : _mmu.Translate(other, write: false);
+        byte* destination = scans || source != null ? _mmu.Translate(at, write: false) : null;
+        if (n <= 0 || destination == null)
+        {
+            return 0;
+        }
+
+        int skipped = (scans, size) switch
+        {
+            (true, 1) => new ReadOnlySpan<byte>(destination, n).IndexOf((byte)Eax),
+            (true, 2) => new ReadOnlySpan<ushort>(destination, n).IndexOf((ushort)Eax),
+            (true, _) => new ReadOnlySpan<uint>(destination, n).IndexOf(Eax),
+            _ => new ReadOnlySpan<byte>(source, n * size).CommonPrefixLength(new ReadOnlySpan<byte>(destination, n * size)) / size,
+        };
+        skipped = skipped < 0 ? n : skipped;
+        Advance(source: !scans, destination: true, skipped * size, narrow);
+        return (uint)skipped;
     }
 
     private void Fill(byte* destination, uint count, int size)

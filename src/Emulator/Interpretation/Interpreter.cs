@@ -79,6 +79,12 @@ internal sealed unsafe class Interpreter
                     }
 
                     break;
+                case OpCode.FpuR:
+                    if (!_executor.FpuRegister(o->A, o->B, o->Immediate)) { goto Fault; }
+                    break;
+                case OpCode.FpuM:
+                    if (!_executor.FpuFlatMemory(o->A, o->B, o->Immediate, Address(s, o))) { goto Fault; }
+                    break;
                 case OpCode.SegmentAddress:
                     if (!SegmentAddress(s, o, Address(s, o)))
                     {
