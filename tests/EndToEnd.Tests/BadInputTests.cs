@@ -80,8 +80,13 @@ public sealed class BadInputTests : IDisposable
         Directory.CreateDirectory(Path.Combine(copy, "plugins"));
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(LguestProcess.Executable)!))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
-        foreach (var runtime in Directory.GetFiles(Path.Combine(Path.GetDirectoryName(LguestProcess.Executable)!, "runtimes"), "*.dll", SearchOption.AllDirectories))
-            File.Copy(runtime, Path.Combine(copy, Path.GetFileName(runtime)), overwrite: false);
+        var native = Path.Combine(Path.GetDirectoryName(LguestProcess.Executable)!, "runtimes");
+        foreach (var file in Directory.GetFiles(native, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(copy, "runtimes", Path.GetRelativePath(native, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
         using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Path.Combine(copy, "lguest"), ["64", LguestProcess.Puppy]) { RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
