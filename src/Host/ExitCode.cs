@@ -21,7 +21,7 @@ internal static class ExitCode
     public static IReadOnlyList<(string Code, string Meaning)> Table { get; } =
     [
         ("0", "the guest powered off"),
-        ("1", "an error of the host: a file, a plugin, a device, an engine"),
+        ("1", "an error of the host, or a device that had to be stopped: the line on stderr says which"),
         ("2", "the command line is wrong"),
         ("3", "the guest was killed for something it must not do"),
         ("4", "the guest crashed or panicked and said so"),

@@ -21,6 +21,13 @@ catch (HostException e)
     errors.WriteLine($"lguest: {e.Message}");
     return e.ExitCode;
 }
+catch (Exception e)
+{
+    // A defect of ours: caught all the same, so that everything on the way here was released and the terminal is sane.
+    errors.WriteLine($"lguest: internal error: {e.GetType().Name}: {e.Message}");
+    Console.Error.WriteLine(e.StackTrace);
+    return ExitCode.HostError;
+}
 
 static int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), Console.Out);
 

@@ -9,28 +9,35 @@ internal static class Suggestion
     {
         var nearest = known
             .Select(candidate => (candidate, distance: Distance(word, candidate)))
-            .Where(c => c.distance <= Math.Clamp(Math.Max(word.Length, c.candidate.Length) / 2, 1, 3))
+            .Where(c => c.distance <= Math.Max(1, Math.Max(word.Length, c.candidate.Length) / 3))
             .OrderBy(c => c.distance)
             .Select(c => c.candidate)
             .FirstOrDefault();
         return nearest is null ? "" : $"; did you mean '{nearest}'?";
     }
 
-    /// <summary>Levenshtein's: letters to insert, remove or change.</summary>
+    /// <summary>Letters to insert, remove, change, or swap with their neighbour.</summary>
     private static int Distance(string a, string b)
     {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
+        a = a.ToLowerInvariant();
+        b = b.ToLowerInvariant();
+        var distance = new int[a.Length + 1, b.Length + 1];
+        for (var i = 0; i <= a.Length; i++)
         {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
+            for (var j = 0; j <= b.Length; j++)
             {
-                var substituted = diagonal + (char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(substituted, Math.Min(row[j], row[j - 1]) + 1);
+                if (i == 0 || j == 0)
+                {
+                    distance[i, j] = i + j;
+                    continue;
+                }
+                var best = Math.Min(distance[i - 1, j], distance[i, j - 1]) + 1;
+                best = Math.Min(best, distance[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    best = Math.Min(best, distance[i - 2, j - 2] + 1);
+                distance[i, j] = best;
             }
         }
-        return row[b.Length];
+        return distance[a.Length, b.Length];
     }
 }

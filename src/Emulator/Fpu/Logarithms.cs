@@ -154,11 +154,15 @@ internal static class Logarithms
 
     private static Float80 Product(ref FpuContext context, Float80 y, Wide logarithm, bool exact)
     {
-        Float80 result = Wide.Multiply(logarithm, Wide.From(y)).Round(ref context, exact);
+        if (exact && logarithm.IsNegative)
+        {
+            // The hardware comes out a trace too small here, which directed rounding shows.
+            logarithm = logarithm.Predecessor();
+            exact = false;
+        }
 
-        // The hardware takes even exact results for inexact ones.
-        context.Raised |= StatusWord.Precision | (result.Exponent == 0 ? StatusWord.Underflow : 0);
-        return result;
+        Wide product = Wide.Multiply(logarithm, Wide.From(y));
+        return exact ? product.RoundAsInexact(ref context) : product.Round(ref context, exact: false);
     }
 
     /// <summary>The binary logarithm of a positive number.</summary>

@@ -7,6 +7,13 @@ internal static class Trigonometry
     /// <summary>Biased exponent from which on arguments are out of range: 2^63 (SDM vol. 2, FSIN).</summary>
     private const int OutOfRange = Float80.Bias + 63;
 
+    /// <summary>Biased exponent below which the hardware takes the sine and tangent for their argument and the cosine
+    /// for one, whatever the rounding control says.</summary>
+    private const int Tiny = Float80.Bias - 68;
+
+    /// <summary>Exponent below which the hardware takes the arc tangent for its argument.</summary>
+    private const int TinyRatio = -40;
+
     /// <summary>Exponent below which two terms of the tangent's series are enough.</summary>
     private const int SmallTangent = -32;
 
@@ -26,7 +33,7 @@ internal static class Trigonometry
     {
         if (TryResolve(ref context, value, out Float80 result))
         {
-            cosine = value.IsZero ? Float80.One : result;
+            cosine = result.IsNaN ? result : Float80.One;
             return result;
         }
 
@@ -60,7 +67,9 @@ internal static class Trigonometry
     {
         if (TryResolve(ref context, value, out Float80 result))
         {
-            return value.IsZero ? Float80.One : result;
+            // It is the argument, not the result, that may have underflowed.
+            context.Raised &= ~StatusWord.Underflow;
+            return result.IsNaN ? result : Float80.One;
         }
 
         Wide rest = Reduce(value, out int quadrant);
@@ -122,7 +131,14 @@ internal static class Trigonometry
         }
         else
         {
-            angle = Angle(Wide.From(y).Absolute(), Wide.From(x));
+            Wide height = Wide.From(y);
+            Wide width = Wide.From(x);
+            if (!x.IsNegative && width.IsPowerOfTwo && height.Exponent - width.Exponent < TinyRatio)
+            {
+                return height.Scale(-width.Exponent).RoundAsInexact(ref context);
+            }
+
+            angle = Angle(height.Absolute(), width);
         }
 
         return (y.IsNegative ? angle.Negate() : angle).Round(ref context, exact: false);
@@ -168,7 +184,8 @@ internal static class Trigonometry
         return Wide.Multiply(rest, OneMinus(correction));
     }
 
-    /// <summary>Answers for NaNs, unsupported values, infinities (invalid) and zeros (themselves).</summary>
+    /// <summary>Answers for NaNs, unsupported values, infinities (invalid) and zeros and tiny numbers
+    /// (themselves).</summary>
     private static bool TryResolve(ref FpuContext context, Float80 value, out Float80 result)
     {
         if (NaNs.TryResolve(ref context, value, out result))
@@ -188,7 +205,13 @@ internal static class Trigonometry
         }
 
         result = value;
-        return value.IsZero;
+        if (value.Exponent >= Tiny || value.IsZero)
+        {
+            return value.IsZero;
+        }
+
+        result = Wide.From(value).RoundAsInexact(ref context);
+        return true;
     }
 
     /// <summary>Takes the nearest multiple of a quarter turn off the magnitude of a value.</summary>

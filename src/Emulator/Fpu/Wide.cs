@@ -116,6 +116,9 @@ internal readonly struct Wide
 
     internal Wide Absolute() => new(false, Exponent, _significand);
 
+    /// <summary>The next smaller magnitude.</summary>
+    internal Wide Predecessor() => From(_significand - UInt128.One, Exponent - 127, IsNegative);
+
     /// <summary>Multiplies by a power of two.</summary>
     internal Wide Scale(int power) => new(IsNegative, Exponent + power, _significand);
 
@@ -149,6 +152,14 @@ internal readonly struct Wide
                 (ulong)(_significand >> 64),
                 (ulong)_significand | (exact ? 0UL : 1UL),
                 64);
+    }
+
+    /// <summary>Rounds an exact result that the hardware takes for inexact all the same.</summary>
+    internal Float80 RoundAsInexact(ref FpuContext context)
+    {
+        Float80 result = Round(ref context, exact: true);
+        context.Raised |= StatusWord.Precision | (result.Exponent == 0 ? StatusWord.Underflow : 0);
+        return result;
     }
 
     private static UInt128 ShiftRightJam(UInt128 value, int count)

@@ -47,7 +47,8 @@ internal sealed class LguestBus
                 _logger.LogInformation("Virtqueue page 0x{Page:x}", place.RingAddress);
                 slot.Runner.PlaceQueue(queue, _memory, new Vring(_memory, place.RingAddress, place.Size), () => _engine?.RaiseInterrupt(place.Irq));
             }
-            _logger.LogInformation("device {Number}: {Plugin} {Description}", number + 1, slot.Device.PluginName, slot.Runner.Device.Description);
+            var description = slot.Runner.Device.Description;
+            _logger.LogInformation("device {Number}: {Description}", number + 1, description.Length > 0 ? description : slot.Device.PluginName);
         }
     }
 

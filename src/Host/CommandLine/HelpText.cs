@@ -30,7 +30,8 @@ internal static class HelpText
         {
             var output = parseResult.InvocationConfiguration.Output;
             var isRoot = parseResult.CommandResult.Command is RootCommand;
-            output.Write(WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsUsage));
+            var help = WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsUsage);
+            output.Write(isRoot ? help : WithoutArguments(help));
             if (!isRoot)
                 return 0;
             output.WriteLine("Devices are put on the bus in the order given, the console last.");
@@ -51,6 +52,14 @@ internal static class HelpText
             standard.Invoke(parseResult);
             configuration.Output = output;
             return text.ToString().TrimEnd() + "\n\n";
+        }
+
+        /// <summary>The generated text gives a subcommand the arguments of its parent.</summary>
+        private static string WithoutArguments(string help)
+        {
+            var start = help.IndexOf("Arguments:", StringComparison.Ordinal);
+            var end = start < 0 ? -1 : help.IndexOf("\n\n", start, StringComparison.Ordinal);
+            return end < 0 ? help : help.Remove(start, end + 2 - start);
         }
 
         /// <summary>The generated line puts the options after the guest's words, where they would be the guest's.</summary>

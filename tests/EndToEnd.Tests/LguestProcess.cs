@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace LguestPlug.EndToEnd.Tests;
+
+/// <summary>A real <c>lguest</c> process: its console on pipes, its end awaited, never left behind.</summary>
+public sealed class LguestProcess : IDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly StringBuilder _errors = new();
+    private readonly Thread[] _readers;
+    private int _seen;
+
+    private LguestProcess(ProcessStartInfo start)
+    {
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        _process = Process.Start(start)!;
+        _readers = [Collect(_process.StandardOutput, _output), Collect(_process.StandardError, _errors)];
+    }
+
+    public static string RepositoryRoot { get; } = FindRoot();
+
+    public static string Puppy => Path.Combine(RepositoryRoot, "guests", "puppy", "puppy");
+
+    /// <summary>The command, built in the configuration these tests are built in.</summary>
+    public static string Executable
+    {
+        get
+        {
+            var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
+            return Path.Combine(RepositoryRoot, "src", "Host", "bin", framework.Parent!.Name, framework.Name, "lguest");
+        }
+    }
+
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+                return _output.ToString();
+        }
+    }
+
+    public string Errors
+    {
+        get
+        {
+            lock (_errors)
+                return _errors.ToString();
+        }
+    }
+
+    public static LguestProcess Start(params string[] arguments) => new(new ProcessStartInfo(Executable, arguments));
+
+    /// <summary>Starts in a network namespace of its own, where a tap disturbs nobody.</summary>
+    public static LguestProcess StartInOwnNetwork(params string[] arguments) =>
+        new(new ProcessStartInfo("unshare", ["--net", "--", Executable, .. arguments]));
+
+    /// <summary>Why <see cref="StartInOwnNetwork"/> cannot work here, or null.</summary>
+    public static string? WhyNoNetwork()
+    {
+        if (!Environment.IsPrivilegedProcess)
+            return "needs root for a tap interface";
+        if (!File.Exists("/dev/net/tun"))
+            return "needs /dev/net/tun";
+        using var trial = Process.Start(new ProcessStartInfo("unshare", ["--net", "--", "true"]) { RedirectStandardError = true });
+        trial!.WaitForExit();
+        return trial.ExitCode == 0 ? null : "needs network namespaces (unshare --net)";
+    }
+
+    /// <summary>Runs to the end with an empty standard input.</summary>
+    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        process.EndInput();
+        return (process.WaitForExit(), process.Output, process.Errors);
+    }
+
+    public void Type(string text)
+    {
+        _process.StandardInput.Write(text);
+        _process.StandardInput.Flush();
+    }
+
+    public void EndInput() => _process.StandardInput.Close();
+
+    /// <summary>Waits for a text in the output after what was waited for before.</summary>
+    public string WaitFor(string text)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            lock (_output)
+            {
+                var all = _output.ToString();
+                var at = all.IndexOf(text, _seen, StringComparison.Ordinal);
+                if (at >= 0)
+                {
+                    var passed = all[_seen..(at + text.Length)];
+                    _seen = at + text.Length;
+                    return passed;
+                }
+            }
+            if (clock.Elapsed > s_patience || _process.HasExited)
+            {
+                // What came with the end is still to be looked at once.
+                if (_process.HasExited && _readers.Any(r => r.IsAlive) && clock.Elapsed < s_patience)
+                {
+                    Thread.Sleep(10);
+                    continue;
+                }
+                throw new TimeoutException($"'{text}' did not appear; output:\n{Output}\nerrors:\n{Errors}");
+            }
+            Thread.Sleep(5);
+        }
+    }
+
+    public void Signal(int signal) => _ = kill(_process.Id, signal);
+
+    public int WaitForExit()
+    {
+        if (!_process.WaitForExit(s_patience))
+            throw new TimeoutException($"lguest did not end; output:\n{Output}\nerrors:\n{Errors}");
+        foreach (var reader in _readers)
+            reader.Join(s_patience);
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        _process.Dispose();
+    }
+
+    private static Thread Collect(StreamReader from, StringBuilder into)
+    {
+        var thread = new Thread(() =>
+        {
+            var buffer = new char[4096];
+            for (int count; (count = from.Read(buffer)) > 0;)
+            {
+                lock (into)
+                    into.Append(buffer, 0, count);
+            }
+        })
+        { IsBackground = true };
+        thread.Start();
+        return thread;
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "LguestPlug.sln")))
+            folder = folder.Parent ?? throw new InvalidOperationException("these tests run inside the repository");
+        return folder.FullName;
+    }
+
+    [DllImport("libc")]
+    private static extern int kill(int process, int signal);
+}
