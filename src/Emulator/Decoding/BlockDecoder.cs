@@ -81,11 +81,7 @@ internal sealed unsafe class BlockDecoder
             ended = _lowering.Lower(instruction, start);
         }
 
-        if (!ended)
-        {
-            _lowering.EndWithoutBranch();
-        }
-
+        _lowering.End(ended);
         block.FallEip = ip;
         block.TakenEip = _lowering.TakenEip;
         block.Instructions = _lowering.InstructionCount;

@@ -52,8 +52,17 @@ internal sealed unsafe class Lowering
         return ends;
     }
 
-    /// <summary>Ends a block that ran out of room or of page.</summary>
-    public void EndWithoutBranch() => Emit(OpCode.Continue);
+    /// <summary>Finishes the block.</summary>
+    /// <param name="branched">False if it ran out of room or of page.</param>
+    public void End(bool branched)
+    {
+        if (!branched)
+        {
+            Emit(OpCode.Continue);
+        }
+
+        FlagLiveness.Quieten(_ops, OpCount);
+    }
 
     private bool TryLower(in Instruction i, out bool ends)
     {

@@ -54,4 +54,10 @@ internal enum OpCode : ushort
     CmpRIJb, CmpRIJae, CmpRIJe, CmpRIJne, CmpRIJbe, CmpRIJa, CmpRIJs, CmpRIJns, CmpRIJl, CmpRIJge, CmpRIJle, CmpRIJg,
     TestRRJe, TestRRJne, TestRRJs, TestRRJns, TestRRJle, TestRRJg,
     DecRJne,
+
+    // The same operations where nobody looks at the flags they would set.
+    AddRRQuiet, OrRRQuiet, AndRRQuiet, SubRRQuiet, XorRRQuiet,
+    AddRIQuiet, OrRIQuiet, AndRIQuiet, SubRIQuiet, XorRIQuiet,
+    AddRMQuiet, OrRMQuiet, AndRMQuiet, SubRMQuiet, XorRMQuiet,
+    IncRQuiet, DecRQuiet, NegRQuiet, ShlRIQuiet, ShrRIQuiet, SarRIQuiet, ImulRRQuiet, ImulRMQuiet, ImulRRIQuiet,
 }

@@ -352,6 +352,30 @@ internal sealed unsafe class Interpreter
                 case OpCode.TestRRJns: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) >= 0) { goto Taken; } goto Fall;
                 case OpCode.TestRRJle: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) <= 0) { goto Taken; } goto Fall;
                 case OpCode.TestRRJg: if ((int)Logic(s, R(s)[o->A] & R(s)[o->B]) > 0) { goto Taken; } goto Fall;
+                case OpCode.AddRRQuiet: R(s)[o->A] += R(s)[o->B]; break;
+                case OpCode.OrRRQuiet: R(s)[o->A] |= R(s)[o->B]; break;
+                case OpCode.AndRRQuiet: R(s)[o->A] &= R(s)[o->B]; break;
+                case OpCode.SubRRQuiet: R(s)[o->A] -= R(s)[o->B]; break;
+                case OpCode.XorRRQuiet: R(s)[o->A] ^= R(s)[o->B]; break;
+                case OpCode.AddRIQuiet: R(s)[o->A] += o->Immediate; break;
+                case OpCode.OrRIQuiet: R(s)[o->A] |= o->Immediate; break;
+                case OpCode.AndRIQuiet: R(s)[o->A] &= o->Immediate; break;
+                case OpCode.SubRIQuiet: R(s)[o->A] -= o->Immediate; break;
+                case OpCode.XorRIQuiet: R(s)[o->A] ^= o->Immediate; break;
+                case OpCode.AddRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] += (uint)t; break;
+                case OpCode.OrRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] |= (uint)t; break;
+                case OpCode.AndRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] &= (uint)t; break;
+                case OpCode.SubRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] -= (uint)t; break;
+                case OpCode.XorRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] ^= (uint)t; break;
+                case OpCode.IncRQuiet: R(s)[o->A]++; break;
+                case OpCode.DecRQuiet: R(s)[o->A]--; break;
+                case OpCode.NegRQuiet: R(s)[o->A] = 0 - R(s)[o->A]; break;
+                case OpCode.ShlRIQuiet: R(s)[o->A] <<= (int)o->Immediate; break;
+                case OpCode.ShrRIQuiet: R(s)[o->A] >>= (int)o->Immediate; break;
+                case OpCode.SarRIQuiet: R(s)[o->A] = (uint)((int)R(s)[o->A] >> (int)o->Immediate); break;
+                case OpCode.ImulRRQuiet: R(s)[o->A] *= R(s)[o->B]; break;
+                case OpCode.ImulRMQuiet: if ((t = Mmu.Load32(m, s, Address(s, o))) > uint.MaxValue) { goto Fault; } R(s)[o->A] *= (uint)t; break;
+                case OpCode.ImulRRIQuiet: R(s)[o->A] = R(s)[o->B] * o->Immediate; break;
                 case OpCode.DecRJne: r = Dec(s, R(s)[o->A]); R(s)[o->A] = r; if (r != 0) { goto Taken; } goto Fall;
             }
 
