@@ -18,6 +18,8 @@ internal static partial class AbiProbeDifferences
         (new(@"lguest: (.*)\n\[launcher killed its process group, rc=143\]\n$", RegexOptions.Singleline), "lguest: $1\n[rc=3]\n"),
     ];
 
+    private const string BadPteIgnored = "SET_PTE ok (table unchanged)\npte in table 50027\nread 0\nlguest: CRASH: done\n[rc=1]\n";
+
     /// <summary>Probes whose whole answer differs.</summary>
     private static readonly Dictionary<string, string> Answers = new()
     {
@@ -27,7 +29,22 @@ internal static partial class AbiProbeDifferences
         // A kill inside the ring ends the guest at once, with its own reason.
         ["ring_bad_20"] = "lguest: Bad hypercall 20\n\n[rc=1]\n",
         ["ring_bad_3"] = "lguest: Bad hypercall 3\n\n[rc=1]\n",
-        ["ring_shutdown"] = "lguest: CRASH: \n[rc=1]\n",
+        ["ring_shutdown"] = "lguest: CRASH: ringk 2 0x1000 1\n[rc=1]\n",
+        // The frame goes where the stack pointer says, so it is the push that finds no page; the original pushes to the page above.
+        ["stkp_unmapped"] = "lguest: Bad address 0x60000\n[rc=1]\n",
+        ["stkp_cross"] = "lguest: Bad address 0x60004\n[rc=1]\n",
+        // Nothing is wrong with a stack in the last word of memory.
+        ["stk_end"] = "UNEXPECTED trap 6 err=0 eip=101d6b cs=61 efl=46 cr2=0\nlguest: CRASH: unexpected trap\n[rc=1]\n",
+        // Single-stepping: a handler that is reached by reflection is not stepped itself.
+        ["r3_tf_reflect3"] = "ring 3, interrupt gate 8e00: #DB count=7 first: vec=1 cs=73 efl=102 eip_off=7 pushf_in_tf=302\nlguest: CRASH: done\n[rc=1]\n",
+        ["r3_tf_reflect1"] = "ring 1, interrupt gate 8e00: #DB count=7 first: vec=1 cs=61 efl=102 eip_off=7 pushf_in_tf=302\nlguest: CRASH: done\n[rc=1]\n",
+        ["r3_tf_clear"] = "direct gate: flags inside the handler TF=0 count=1\nreflected gate: flags inside the handler TF=0 count(max 3 looked at)=1\nlguest: CRASH: done\n[rc=1]\n",
+        // A jump to a task state segment starts no task switch in the host's tables.
+        ["seg_far_tss"] = "ljmp to a TSS descriptor: r1=trap13:a0\nlguest: CRASH: done\n[rc=1]\n",
+        // The value in SET_PTE is not used, so a bad one does no harm.
+        ["ptew_0x500e7"] = BadPteIgnored,
+        ["ptew_0x407067"] = BadPteIgnored,
+        ["ptew_0x500067"] = BadPteIgnored,
         // A page directory address is rounded down as in hardware.
         ["newpgt_lowbits"] = "linear before: ok\nNEW_PGTABLE with low bits 0x18 set: alive 67\nlguest: CRASH: done\n[rc=1]\n",
     };
@@ -55,6 +72,15 @@ internal static partial class AbiProbeDifferences
             "SET_PTE(value differing from memory, A|D set): 5050 after flush: 5050"),
         ("pt_stale", "SET_PTE(differing, A only): read 5151 then write went to 50000:1 page50000=5050 page51000=7777",
             "SET_PTE(differing, A only): read 5050 then write went to 50000:1 page50000=7777 page51000=5151"),
+        ("pt_stale", "SET_PTE with unknown cr3: 5050, cr3 with low bits: 5050", "SET_PTE with unknown cr3: 5151, cr3 with low bits: 5151"),
+        ("pt_kernel", "NEW_PGTABLE with the same cr3 after silent change: 5151", "NEW_PGTABLE with the same cr3 after silent change: 5050"),
+        ("pt_kernel", "pgd entry changed silently: 5050, SET_PGD: 5151, SET_PGD of another table: 5151, other index: 5151, right index: 5050",
+            "pgd entry changed silently: 5050, SET_PGD: 5151, SET_PGD of another table: 5050, other index: 5050, right index: 5050"),
+        // Flags in a handler are those a processor leaves: no NT.
+        ("r3_flags_reflect", "ud2 with flags 4202: flags inside reflected handler 4202, inside direct handler 202",
+            "ud2 with flags 4202: flags inside reflected handler 202, inside direct handler 202"),
+        // The original's number for the fault is a leftover.
+        ("seg_slot13", "lguest: unhandled trap 256 at 0x101467 (0x82)", "lguest: unhandled trap 256 at 0x101467 (0x0)"),
         // Nothing of ours lies in the reserved area.
         ("pt_switcher", "read in reserved area: kr=ok kr=trap14:err0:cr2+0 kw=trap14:err3:cr2+0 ur=trap14:err5:cr2+0",
             "read in reserved area: kr=trap14:err0:cr2+0 kr=trap14:err0:cr2+0 kw=trap14:err2:cr2+0 ur=trap14:err4:cr2+0"),
@@ -78,7 +104,14 @@ internal static partial class AbiProbeDifferences
 
     /// <summary>True if our line will do where the recorded one stood.</summary>
     public static bool IsAccepted(AbiProbe probe, string recorded, string ours) =>
-        Normalize(probe, recorded) == Normalize(probe, ours) || Lines.Contains((probe.Name, recorded, ours));
+        Normalize(probe, recorded) == Normalize(probe, ours)
+        || Lines.Contains((probe.Name, recorded, ours))
+        || (probe.Name == "irq_image" && IsHeldBack(recorded, ours));
+
+    // The original takes any value but 0 in irq_enabled for "enabled", even an EFLAGS image with IF clear. We look at the bit.
+    private static bool IsHeldBack(string recorded, string ours) =>
+        recorded.Contains("(bit9 clear): delivered=1 ", StringComparison.Ordinal)
+        && ours == Delivered().Replace(recorded, "delivered=0 irq_pending=200 total=1");
 
     private static string Normalize(AbiProbe probe, string line) => probe.Class switch
     {
@@ -90,6 +123,9 @@ internal static partial class AbiProbeDifferences
         "garbage" => LauncherStack().Replace(line, "$1$3?$2"),
         _ => line,
     };
+
+    [GeneratedRegex("delivered=1 .*")]
+    private static partial Regex Delivered();
 
     [GeneratedRegex(@"err([0-9a-f])")]
     private static partial Regex ErrorCode();

@@ -271,8 +271,17 @@ internal sealed unsafe partial class LguestSystem
     private void SetClockEvent(uint nanoseconds)
     {
         _clock.SetEvent(nanoseconds);
-        // The run loop's limit was made without it.
-        _state->InstructionLimit = 0;
+        // The run loop's limit was made without the event. It comes no sooner than the next poll, so that the guest gets somewhere
+        // in between even when the host is slow.
+        long limit = _state->InstructionCount + ClockPoll;
+        if (limit < Volatile.Read(ref _state->InstructionLimit))
+        {
+            Interlocked.Exchange(ref _state->InstructionLimit, limit);
+            if (Volatile.Read(ref _stopRequested) != 0)
+            {
+                _state->InstructionLimit = 0; // we may have overwritten it; a pending interrupt is seen to in any case
+            }
+        }
     }
 
     private void LoadTls(uint address)

@@ -104,6 +104,7 @@ internal sealed unsafe class TrapDelivery(
         {
             if (space.TryTranslate(bottom, out uint physical) && memory.Contains(physical, (uint)words * 4))
             {
+                cpu.BeforeWrite(physical, (uint)words * 4);
                 Unsafe.CopyBlockUnaligned(memory.Base + physical, frame, (uint)words * 4);
                 return true;
             }
@@ -120,6 +121,7 @@ internal sealed unsafe class TrapDelivery(
                 return KillForStack(top);
             }
 
+            cpu.BeforeWrite(physical, 1);
             memory.Base[physical] = bytes[i];
         }
 
