@@ -33,6 +33,7 @@ public sealed unsafe class Cpu : IDisposable
         State->FlagResult = 1;
         State->SystemFlags = 2;
         State->InstructionLimit = long.MaxValue;
+        State->Mxcsr = 0x1F80;
         X87.Initialize(&State->Fpu);
         _mmu = new Mmu(State, system, memory);
         _code = new CodeCache(State, _mmu, memory);
@@ -74,10 +75,7 @@ public sealed unsafe class Cpu : IDisposable
             _mmu.Select(State->Cpl == 3);
         }
 
-        if (register <= SegmentRegister.Ds)
-        {
-            UpdateSegmentMode();
-        }
+        UpdateSegmentMode();
     }
 
     /// <summary>Drops every translation.</summary>
@@ -125,6 +123,9 @@ public sealed unsafe class Cpu : IDisposable
                 {
                     return;
                 }
+
+                // The system has set a new limit, perhaps over somebody's request to drop pages.
+                _code.DropStalePages();
             }
 
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
@@ -190,11 +191,14 @@ public sealed unsafe class Cpu : IDisposable
         CpuState* s = State;
         bool flat = IsFlat(s->Cs, CodeType, CodeTypeMask) && IsFlat(s->Ds, WritableData, WritableDataMask)
             && IsFlat(s->Es, WritableData, WritableDataMask) && IsFlat(s->Ss, WritableData, WritableDataMask)
-            && (s->Ss.Access & DefaultSize) != 0;
+            && (s->Ss.Access & DefaultSize) != 0 && IsPlain(s->Fs) && IsPlain(s->Gs);
         _segmentMode = (flat ? CodeMode.None : CodeMode.Segmented)
             | (s->Cpl == 3 ? CodeMode.User : CodeMode.None)
             | ((s->Cs.Access & DefaultSize) == 0 ? CodeMode.SixteenBit : CodeMode.None);
 
         static bool IsFlat(in Segment g, uint type, uint mask) => g.Base == 0 && g.Limit == uint.MaxValue && (g.Access & mask) == type;
+
+        // FS and GS may have a base and a limit, but no rights to check.
+        static bool IsPlain(in Segment g) => !g.IsUsable || (g.Access & WritableDataMask) == WritableData;
     }
 }

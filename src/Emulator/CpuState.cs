@@ -108,6 +108,12 @@ public unsafe struct CpuState
     /// <summary>ES, CS, SS, DS, FS, GS.</summary>
     public Segment Es, Cs, Ss, Ds, Fs, Gs;
 
-    /// <summary>The x87 unit.</summary>
+    /// <summary>The x87 unit, whose registers MMX shares.</summary>
     public FpuState Fpu;
+
+    /// <summary>XMM0 to XMM7, low half first.</summary>
+    public fixed ulong Xmm[16];
+
+    /// <summary>The SSE control and status register.</summary>
+    public uint Mxcsr;
 }

@@ -10,6 +10,9 @@ namespace LguestPlug.Emulator.Decoding;
 /// </summary>
 internal sealed unsafe class Lowering
 {
+    /// <summary>Bytes of the longest instruction.</summary>
+    private const int MaxLength = 15;
+
     private MicroOp* _ops;
     private SlowInstruction* _slow;
     private bool _flat;
@@ -151,7 +154,10 @@ internal sealed unsafe class Lowering
         SlowInstruction* slow = &_slow[SlowCount];
         slow->Instruction = i;
         slow->Encoding = fpuEncoding;
-        slow->Handler = fpuEncoding != 0 ? SlowHandlers.Fpu : SlowHandlers.For(i.Mnemonic);
+        slow->Handler = fpuEncoding != 0 ? SlowHandlers.Fpu
+            // Too long is a protection fault, not an undefined instruction.
+            : i.IsInvalid && i.Length >= MaxLength ? SlowHandlers.Protection
+            : SlowHandlers.For(i.Mnemonic);
         bool ends = fpuEncoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
         Emit(ends ? OpCode.SlowEnd : OpCode.Slow, immediate: (uint)SlowCount);
         SlowCount++;

@@ -213,7 +213,7 @@ internal sealed unsafe partial class InstructionExecutor
                 x.SetRegister(Register.AH, Eflags.Get(s));
                 break;
             case Mnemonic.Sahf:
-                Eflags.SetStatus(s, (Eflags.Get(s) & Eflags.Overflow) | ((x.Eax >> 8) & Eflags.Status));
+                Eflags.SetStatus(s, (Eflags.Get(s) & Eflags.Overflow) | ((x.Eax >> 8) & 0xFF & Eflags.Status));
                 break;
             default:
                 // SALC: undocumented, in every processor since the first.

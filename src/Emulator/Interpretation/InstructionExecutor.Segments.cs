@@ -356,7 +356,7 @@ internal sealed unsafe partial class InstructionExecutor
         if (flags != null)
         {
             // With the rights of the level that returns.
-            SetFlagsAsPrivileged(*flags, size, fromInterruptReturn: true);
+            SetFlagsAsPrivileged(*flags, size);
         }
 
         _cpu.SetSegment(SegmentRegister.Cs, code);
@@ -416,7 +416,7 @@ internal sealed unsafe partial class InstructionExecutor
                 flags |= Eflags.Zero;
                 if (loads)
                 {
-                    x.SetRegister(i->Op0Register, i->Mnemonic == Mnemonic.Lar ? (uint)(descriptor >> 32) & 0x00FFFF00 : g.Limit);
+                    x.SetRegister(i->Op0Register, i->Mnemonic == Mnemonic.Lar ? (uint)(descriptor >> 32) & 0x00F0FF00 : g.Limit);
                 }
             }
         }
@@ -444,7 +444,7 @@ internal sealed unsafe partial class InstructionExecutor
     internal static SlowResult Arpl(InstructionExecutor x, SlowInstruction* p)
     {
         Instruction* i = &p->Instruction;
-        if (!x.ReadForWrite(i, out uint a, out uint linear))
+        if (!x.ReadOperand(i, 0, out uint a))
         {
             return SlowResult.Fault;
         }
@@ -454,7 +454,10 @@ internal sealed unsafe partial class InstructionExecutor
         if ((a & 3) < rpl)
         {
             flags |= Eflags.Zero;
-            x.WriteBack(i, linear, (a & ~3u) | rpl);
+            if (!x.WriteOperand(i, (a & ~3u) | rpl, 2))
+            {
+                return SlowResult.Fault;
+            }
         }
 
         Eflags.SetStatus(x._s, flags);

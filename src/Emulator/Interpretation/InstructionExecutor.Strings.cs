@@ -23,6 +23,8 @@ internal sealed unsafe partial class InstructionExecutor
             return x.StringOnce(i, size, narrow) ? SlowResult.Done : SlowResult.Fault;
         }
 
+        // A comparison that faults shows the flags from before the first iteration.
+        (long result, uint carries) = (x._s->FlagResult, x._s->FlagCarries);
         bool compares = i->Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd or Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd;
         for (uint n = 0; n < MaxSlice;)
         {
@@ -40,6 +42,7 @@ internal sealed unsafe partial class InstructionExecutor
                 x.SetCount(count - done, narrow);
                 if (!x.StringOnce(i, size, narrow))
                 {
+                    (x._s->FlagResult, x._s->FlagCarries) = (result, carries);
                     return SlowResult.Fault;
                 }
 

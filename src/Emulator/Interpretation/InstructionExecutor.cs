@@ -224,7 +224,7 @@ internal sealed unsafe partial class InstructionExecutor
         bool expandDown = !code && (g->Access & 4) != 0;
         uint top = (g->Access & 0x4000) != 0 ? uint.MaxValue : 0xFFFFu;
         bool inside = expandDown ? offset > g->Limit && last <= top && last >= offset : last <= g->Limit && last >= offset;
-        return inside || (!expandDown && g->Limit == uint.MaxValue) || Deny(vector, 0);
+        return inside || Deny(vector, 0);
     }
 
     // ---- memory -------------------------------------------------------------------------------------------------------

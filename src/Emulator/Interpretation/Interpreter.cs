@@ -448,13 +448,12 @@ internal sealed unsafe class Interpreter
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint* R(CpuState* s) => (uint*)s;
 
-    /// <summary>Applies the base and limit of FS or GS; writability is left to the slow path's segments, as user code never has others.</summary>
+    /// <summary>Applies the base and limit of FS or GS. With other rights than those of writable data the block would be a segmented one.</summary>
     private static bool SegmentAddress(CpuState* s, MicroOp* o, uint offset)
     {
         Segment* g = &s->Es + o->A;
         uint last = offset + o->Immediate - 1;
-        bool expandUp = (g->Access & 0xC) != 4;
-        if (!g->IsUsable || !expandUp || last > g->Limit || (last < offset && g->Limit != uint.MaxValue))
+        if (!g->IsUsable || last > g->Limit || last < offset)
         {
             s->FaultVector = TrapVector.GeneralProtection;
             s->FaultError = 0;

@@ -13,6 +13,9 @@ internal static unsafe class SlowHandlers
 
     public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> Fpu => &InstructionExecutor.Fpu;
 
+    /// <summary>For what is a protection fault whatever it would do.</summary>
+    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> Protection => &InstructionExecutor.Privileged;
+
     public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> For(Mnemonic mnemonic) => Handlers[(int)mnemonic];
 
     public static bool EndsBlock(Mnemonic mnemonic) => Ends[(int)mnemonic];
@@ -99,6 +102,10 @@ internal static unsafe class SlowHandlers
         Set(&InstructionExecutor.ReadTimeStamp, Mnemonic.Rdtsc);
         Set(&InstructionExecutor.Nop, Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Pause);
         Set(&InstructionExecutor.Wait, Mnemonic.Wait);
+        Set(&InstructionExecutor.Movd, Mnemonic.Movd);
+        Set(&InstructionExecutor.MovePacked, Mnemonic.Movups, Mnemonic.Movaps);
+        Set(&InstructionExecutor.Mxcsr, Mnemonic.Ldmxcsr, Mnemonic.Stmxcsr);
+        Set(&InstructionExecutor.Emms, Mnemonic.Emms);
         Set(&InstructionExecutor.Privileged, Mnemonic.Cli, Mnemonic.Sti, Mnemonic.Hlt, Mnemonic.In, Mnemonic.Out, Mnemonic.Insb, Mnemonic.Insw,
             Mnemonic.Insd, Mnemonic.Outsb, Mnemonic.Outsw, Mnemonic.Outsd, Mnemonic.Lgdt, Mnemonic.Lidt, Mnemonic.Lldt, Mnemonic.Ltr,
             Mnemonic.Lmsw, Mnemonic.Clts, Mnemonic.Invd, Mnemonic.Wbinvd, Mnemonic.Invlpg, Mnemonic.Rdmsr, Mnemonic.Wrmsr, Mnemonic.Rdpmc,

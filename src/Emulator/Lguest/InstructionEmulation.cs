@@ -10,7 +10,7 @@ namespace LguestPlug.Emulator.Lguest;
 internal sealed unsafe class InstructionEmulation(Cpu cpu, PhysicalMemory memory, AddressSpace space)
 {
     private const int Eax = 0, Edx = 2;
-    private const byte Cli = 0xFA, OperandSizePrefix = 0x66, TwoByteOpcode = 0x0F, WriteMsr = 0x30, ReadMsr = 0x32;
+    private const byte Cli = 0xFA, OperandSizePrefix = 0x66, LockPrefix = 0xF0, TwoByteOpcode = 0x0F, WriteMsr = 0x30, ReadMsr = 0x32;
 
     private readonly CpuState* _state = cpu.State;
 
@@ -95,6 +95,9 @@ internal sealed unsafe class InstructionEmulation(Cpu cpu, PhysicalMemory memory
         TryFetch(0, out byte first) && first == TwoByteOpcode
         && TryFetch(1, out byte second) && second == 0x01
         && TryFetch(2, out byte third) && third == 0xC1;
+
+    /// <summary>The instruction at EIP is CLI with a LOCK prefix, which is not emulated.</summary>
+    public bool IsLockedCli() => TryFetch(0, out byte first) && first == LockPrefix && TryFetch(1, out byte second) && second == Cli;
 
     private bool TryFetch(uint offset, out byte value)
     {

@@ -143,6 +143,14 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
                 }
 
                 break;
+            case TrapVector.Debug when trap.InstructionEip != _state->Eip:
+                // ICEBP, and LOCK CLI below: the processor that lguest's answers were recorded on has them so.
+                _state->Eip = trap.InstructionEip;
+                Reflect(TrapVector.InvalidOpcode, 0, 0);
+                return;
+            case TrapVector.InvalidOpcode when _emulation.IsLockedCli():
+                Reflect(TrapVector.GeneralProtection, 0, 0);
+                return;
             case TrapVector.InvalidOpcode when (_state->Cs.Selector & 3) == 1 && (_data.IsLegacy || !_data.IsInitialized):
                 if (_emulation.IsVmCall())
                 {
