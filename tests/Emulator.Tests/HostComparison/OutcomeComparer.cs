@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace LguestPlug.Emulator.Tests.HostComparison;
+
+/// <summary>Says where two outcomes of a case differ.</summary>
+internal static class OutcomeComparer
+{
+    /// <summary>The processor sets RF when it pushes the flags of a faulting instruction; programs never see it otherwise.</summary>
+    private const uint IgnoredFlags = Eflags.Resume;
+
+    /// <summary>Bit 4 of a page fault's error code tells instruction fetches apart, on processors that can forbid them.</summary>
+    private const uint FetchError = 0x10;
+
+    private static readonly string[] RegisterNames = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
+
+    private static readonly string[] SelectorNames = ["es", "cs", "ss", "ds", "fs", "gs"];
+
+    /// <summary>The differences, each as "name expected/got"; empty if there are none.</summary>
+    public static List<string> Compare(CpuCase test, CpuOutcome expected, CpuOutcome got)
+    {
+        List<string> differences = [];
+        Check("trap", expected.Vector, got.Vector);
+        if (expected.Vector == got.Vector)
+        {
+            Check("error", expected.ErrorCode & ~(expected.Vector == 14 ? FetchError : 0), got.ErrorCode);
+            if (expected.Vector == 14)
+            {
+                Check("cr2", expected.Address, got.Address);
+            }
+        }
+
+        Check("eip", expected.Eip, got.Eip);
+        for (int i = 0; i < RegisterNames.Length; i++)
+        {
+            Check(RegisterNames[i], expected.Registers[i], got.Registers[i]);
+        }
+
+        uint mask = ~(IgnoredFlags | test.UndefinedFlags);
+        if (((expected.Eflags ^ got.Eflags) & mask) != 0)
+        {
+            differences.Add($"flags {FlagNames.Of(expected.Eflags & mask)}/{FlagNames.Of(got.Eflags & mask)}");
+        }
+
+        for (int i = 0; i < SelectorNames.Length; i++)
+        {
+            Check(SelectorNames[i], expected.Selectors[i], got.Selectors[i]);
+        }
+
+        if (!SameChanges(expected.Changes, got.Changes))
+        {
+            differences.Add($"memory {Describe(expected.Changes)}/{Describe(got.Changes)}");
+        }
+
+        return differences;
+
+        void Check(string name, uint expectedValue, uint gotValue)
+        {
+            if (expectedValue != gotValue)
+            {
+                differences.Add($"{name} {expectedValue:X}/{gotValue:X}");
+            }
+        }
+    }
+
+    public static string Describe(List<MemoryPatch> patches)
+    {
+        string text = string.Join(' ', patches.Take(3).Select(patch =>
+            $"[{patch.Address:X8}]={Convert.ToHexString(patch.Bytes.AsSpan(0, Math.Min(patch.Bytes.Length, 16)))}{(patch.Bytes.Length > 16 ? ".." : "")}"));
+        return patches.Count switch { 0 => "none", > 3 => text + " ..", _ => text };
+    }
+
+    private static bool SameChanges(List<MemoryPatch> expected, List<MemoryPatch> got)
+    {
+        bool same = expected.Count == got.Count;
+        for (int i = 0; same && i < expected.Count; i++)
+        {
+            same = expected[i].Address == got[i].Address && expected[i].Bytes.AsSpan().SequenceEqual(got[i].Bytes);
+        }
+
+        return same;
+    }
+}
