@@ -52,7 +52,7 @@ internal sealed partial class BlockDevice : VirtioDevice
 
     public override IReadOnlyList<QueueDefinition> Queues { get; }
 
-    public override string Description => $"virtblock {_sectors} sectors{(_disk.IsReadOnly ? ", read-only" : "")}: {_disk.Path}";
+    public override string Description => $"{_sectors} sectors{(_disk.IsReadOnly ? ", read-only" : "")}: {_disk.Path}";
 
     public override string HelpIfUnused => "the guest never used its disk: its kernel needs CONFIG_VIRTIO_BLK, and calls the first one /dev/vda";
 

@@ -35,8 +35,6 @@ internal sealed partial class ConsoleDevice : VirtioDevice
 
     public override IReadOnlyList<QueueDefinition> Queues { get; }
 
-    public override string Description => "console";
-
     public override string HelpIfUnused =>
         "the guest never used its console: its kernel needs CONFIG_VIRTIO_CONSOLE, and console=hvc0 on its command line to print there";
 

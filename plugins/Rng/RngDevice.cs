@@ -26,8 +26,6 @@ internal sealed class RngDevice : VirtioDevice
 
     public override IReadOnlyList<QueueDefinition> Queues { get; }
 
-    public override string Description => "rng";
-
     public override string HelpIfUnused => "the guest never used its entropy device: its kernel needs CONFIG_HW_RANDOM_VIRTIO";
 
     private static void FillRequest(IVirtqueue queue)

@@ -131,7 +131,7 @@ public sealed unsafe class GuestMemory : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (!TryGetPointer(address, (ulong)length, out nint pointer))
-            throw new ArgumentOutOfRangeException(nameof(address), $"{length} bytes at {address:#x} do not lie below {_limit:#x}");
+            throw new ArgumentOutOfRangeException(nameof(address), $"{length} bytes at 0x{address:x} do not lie below 0x{_limit:x}");
 
         return new Span<byte>((void*)pointer, length);
     }

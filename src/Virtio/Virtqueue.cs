@@ -287,7 +287,7 @@ public sealed unsafe class Virtqueue : IVirtqueue
     private nint Resolve(int index, ulong address, uint length)
     {
         if (!_memory.TryGetPointer(address, length, out nint pointer))
-            throw FaultAt(index, $"{length} bytes at {address:#x} lie outside guest memory, which ends at {_memory.Limit:#x}");
+            throw FaultAt(index, $"{length} bytes at 0x{address:x} lie outside guest memory, which ends at 0x{_memory.Limit:x}");
 
         return pointer;
     }

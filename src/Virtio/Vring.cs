@@ -32,7 +32,7 @@ public sealed unsafe class Vring
         ArgumentOutOfRangeException.ThrowIfNotEqual(address % Alignment, 0ul, nameof(address));
         long bytes = ByteSize(size);
         if (!memory.TryGetPointer(address, (ulong)bytes, out nint pointer))
-            throw new ArgumentOutOfRangeException(nameof(address), $"a ring of {bytes} bytes at {address:#x} does not lie below {memory.Limit:#x}");
+            throw new ArgumentOutOfRangeException(nameof(address), $"a ring of {bytes} bytes at 0x{address:x} does not lie below 0x{memory.Limit:x}");
 
         _memory = memory;
         Address = address;

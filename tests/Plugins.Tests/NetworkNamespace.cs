@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace LguestPlug.Plugins.Tests;
+
+/// <summary>Runs a test on a thread that has a network of its own, so that nothing of the machine's is touched.</summary>
+internal static partial class NetworkNamespace
+{
+    private const int NewNetwork = 0x4000_0000; // CLONE_NEWNET
+
+    internal static void Run(Action test)
+    {
+        Assert.SkipUnless(File.Exists("/dev/net/tun"), "no /dev/net/tun: no real tap");
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                Assert.SkipUnless(Unshare(NewNetwork) == 0, "no right to make a network namespace: no real tap");
+                test();
+            }
+#pragma warning disable CA1031 // It goes on to the test's own thread.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                failure = exception;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+    }
+
+    /// <summary>Runs <c>ip</c> in the namespace of the calling thread.</summary>
+    internal static string Ip(params string[] arguments)
+    {
+        try
+        {
+            using Process process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            string output = process.StandardOutput.ReadToEnd();
+            string errors = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, errors);
+            return output;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("the program ip is not there");
+            throw;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    private static partial int Unshare(int flags);
+}
