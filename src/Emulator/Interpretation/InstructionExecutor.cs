@@ -224,7 +224,8 @@ internal sealed unsafe partial class InstructionExecutor
         bool expandDown = !code && (g->Access & 4) != 0;
         uint top = (g->Access & 0x4000) != 0 ? uint.MaxValue : 0xFFFFu;
         bool inside = expandDown ? offset > g->Limit && last <= top && last >= offset : last <= g->Limit && last >= offset;
-        return inside || Deny(vector, 0);
+        // Processors do not look at the limit of the flat segment at all, so that an operand may wrap around in it.
+        return inside || (g->Base == 0 && g->Limit == uint.MaxValue && !expandDown) || Deny(vector, 0);
     }
 
     // ---- memory -------------------------------------------------------------------------------------------------------

@@ -453,7 +453,7 @@ internal sealed unsafe class Interpreter
     {
         Segment* g = &s->Es + o->A;
         uint last = offset + o->Immediate - 1;
-        if (!g->IsUsable || last > g->Limit || last < offset)
+        if (!g->IsUsable || last > g->Limit || (last < offset && g->Base != 0))
         {
             s->FaultVector = TrapVector.GeneralProtection;
             s->FaultError = 0;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using Iced.Intel;
+
 namespace LguestPlug.Emulator.Tests.HostComparison;
 
 /// <summary>Says where two outcomes of a case differ.</summary>
@@ -29,9 +31,10 @@ internal static class OutcomeComparer
         }
 
         Check("eip", expected.Eip, got.Eip);
+        uint defined = ~UndefinedResult(test);
         for (int i = 0; i < RegisterNames.Length; i++)
         {
-            Check(RegisterNames[i], expected.Registers[i], got.Registers[i]);
+            Check(RegisterNames[i], expected.Registers[i] & defined, got.Registers[i] & defined);
         }
 
         uint mask = ~(IgnoredFlags | test.UndefinedFlags);
@@ -59,6 +62,17 @@ internal static class OutcomeComparer
                 differences.Add($"{name} {expectedValue:X}/{gotValue:X}");
             }
         }
+    }
+
+    /// <summary>
+    /// LAR leaves bits 16 to 19 of its result undefined (Intel SDM vol. 2). This processor shows the limit there, the one that
+    /// lguest's answers were recorded on shows 0.
+    /// </summary>
+    private static uint UndefinedResult(CpuCase test)
+    {
+        Decoder decoder = Decoder.Create(32, new ByteArrayCodeReader(test.Patches[^1].Bytes), test.Eip);
+        decoder.Decode(out Instruction instruction);
+        return instruction.Mnemonic == Mnemonic.Lar ? 0x000F0000u : 0;
     }
 
     public static string Describe(List<MemoryPatch> patches)
