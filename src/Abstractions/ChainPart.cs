@@ -60,8 +60,12 @@ public abstract class ChainReader : ChainPart
     /// A packet device takes one packet a call.
     /// </summary>
     /// <param name="stream">A pipe, terminal, socket or tap.</param>
-    /// <param name="limit">At most this many bytes, for streams that would block on more.</param>
-    public abstract TransferResult DrainTo(SafeHandle stream, long limit = long.MaxValue);
+    public TransferResult DrainTo(SafeHandle stream) => DrainTo(stream, long.MaxValue);
+
+    /// <summary>As <see cref="DrainTo(SafeHandle)"/>, but at most <paramref name="limit"/> bytes, for a stream that would block on more.</summary>
+    /// <param name="stream">A pipe, terminal, socket or tap.</param>
+    /// <param name="limit">The largest number of bytes to write.</param>
+    public abstract TransferResult DrainTo(SafeHandle stream, long limit);
 }
 
 /// <summary>Writes what the driver will read, straight into guest memory.</summary>

@@ -33,7 +33,9 @@ public abstract class DevicePlugin
 /// <item>At most one property has <see cref="PositionalOptionAttribute"/>: its value may be given without the key.</item>
 /// </list>
 /// </typeparam>
+#pragma warning disable RS0022 // Inheritable is what it is for; only the base without options is closed.
 public abstract class DevicePlugin<TOptions> : DevicePlugin
+#pragma warning restore RS0022
     where TOptions : class, new()
 {
     /// <inheritdoc/>

@@ -69,7 +69,7 @@ internal sealed class GuestChain : DescriptorChain
         public override TransferResult DrainTo(SafeHandle file, long offset, long count) =>
             Bytes.TransferAll(file, offset, count, intoGuest: false);
 
-        public override TransferResult DrainTo(SafeHandle stream, long limit = long.MaxValue) =>
+        public override TransferResult DrainTo(SafeHandle stream, long limit) =>
             Bytes.TransferOnce(stream, limit, intoGuest: false);
     }
 

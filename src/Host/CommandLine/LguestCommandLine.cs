@@ -108,7 +108,7 @@ internal sealed class LguestCommandLine
         Kernel = result.GetRequiredValue(_kernel),
         GuestArguments = result.GetValue(_guestWords) ?? [],
         Initrd = result.GetValue(_initrd),
-        Devices = [.. ReadDevices(result), ShortForms.AlwaysLast],
+        Devices = WithDefault([.. ReadDevices(result)]),
         PluginDirectories = result.GetValue(_pluginDirectories) ?? [],
         Engine = ReadEngine(result.GetValue(_engine)),
         Reboot = !result.GetValue(_noReboot),
@@ -149,6 +149,14 @@ internal sealed class LguestCommandLine
                 current = null;
             }
         }
+    }
+
+    /// <summary>Whoever asks for the default device, with options of its own perhaps, does not get a second one.</summary>
+    private static List<DeviceRequest> WithDefault(List<DeviceRequest> devices)
+    {
+        if (!devices.Exists(d => d.Name == ShortForms.AlwaysLast.Name))
+            devices.Add(ShortForms.AlwaysLast);
+        return devices;
     }
 
     private Option? OptionNamed(string name) => _root.Options.FirstOrDefault(o => o.Name == name || o.Aliases.Contains(name));

@@ -52,6 +52,10 @@ public class LguestCommandLineTests
     }
 
     [Fact]
+    public void A_console_asked_for_takes_the_place_of_the_default_one() =>
+        Assert.Equal(["rng", "console", "rng"], Launch("--rng", "--device", "console,raw=off", "--rng", "64", "vmlinux").Devices.Select(d => d.Name));
+
+    [Fact]
     public void The_value_of_a_short_form_is_taken_whole() =>
         Assert.Equal("a,b=c,,d:e", Launch("--block=a,b=c,,d:e", "64", "vmlinux").Devices[0].Value);
 

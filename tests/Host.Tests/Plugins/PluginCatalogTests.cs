@@ -80,7 +80,7 @@ public sealed class PluginCatalogTests : IDisposable
     {
         Write(new TinyAssembly { Device = "tiny" });
         Write(new TinyAssembly { Name = "B", Device = "other" });
-        Assert.Equal("no plugin for device 'tyni'; did you mean 'tiny'? (available: other, tiny)", Refused("tyni"));
+        Assert.Equal("no plugin for device 'tniy'; did you mean 'tiny'? (available: other, tiny)", Refused("tniy"));
         Assert.Equal("no plugin for device 'xyzzy-x' (available: other, tiny)", Refused("xyzzy-x"));
     }
 
