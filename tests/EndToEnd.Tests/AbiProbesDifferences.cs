@@ -6,6 +6,27 @@ namespace LguestPlug.EndToEnd.Tests;
 /// <summary>Everything in which our answers may or shall differ from the recorded ones: the launcher's words, the classes' tolerances, and single lines with the reason.</summary>
 internal static partial class AbiProbeDifferences
 {
+    /// <summary>What the C launcher says when the guest breaks a rule of the bus or of a ring, and what we say. Ours exits with 1 then.</summary>
+    private static readonly Dictionary<string, string> Complaints = new()
+    {
+        ["Notification on console before setup!"] = "Notification on console before setup!",
+        ["Bad NOTIFY 0xffffffff"] = "Bad NOTIFY 0xffffffff",
+        ["Device console features finalized twice: Inappropriate ioctl for device"] = "Device console features finalized twice",
+        ["Guest moved used index from 0 to 257"] =
+            "console0: queue transmit: the available index moved from 0 to 257, further than the 256 entries of the ring",
+        ["Guest says index 256 is available"] = "console0: queue transmit: available entry 0 names descriptor 256, but the table has 256",
+        ["lguest.c:731: Invalid address 0x407000"] =
+            "console0: queue transmit, descriptor 0: 2 bytes at 0x407000 lie outside guest memory, which ends at 0x407000",
+        ["Input buffers in console output queue?"] = "console0: queue transmit, descriptor 0: a device-writable descriptor in the transmit queue",
+        ["Desc next is 300"] = "console0: queue transmit, descriptor 0: next is 300, but the table has 256 descriptors",
+        ["Invalid size for indirect buffer table"] =
+            "console0: queue transmit, descriptor 0: an indirect table of 2 bytes, not a positive multiple of 16",
+        ["Bad virtblk cmd 0 out=2 in=0"] = "block0: queue requests, descriptor 0: a request without room for its status",
+    };
+
+    /// <summary>Remarks of the C launcher that ours keeps for <c>--verbose</c>: the guest has its answer, or nothing is wrong.</summary>
+    private static readonly string[] Unsaid = ["Scsi commands unsupported\n", "lguest: Failed to get console input, ignoring console.\n"];
+
     /// <summary>How the C launcher ends, and how ours does. The first that matches counts.</summary>
     private static readonly (Regex Recorded, string Ours)[] Endings =
     [
@@ -39,6 +60,12 @@ internal static partial class AbiProbeDifferences
         ["r3_tf_reflect3"] = "ring 3, interrupt gate 8e00: #DB count=7 first: vec=1 cs=73 efl=102 eip_off=7 pushf_in_tf=302\nlguest: CRASH: done\n[rc=1]\n",
         ["r3_tf_reflect1"] = "ring 1, interrupt gate 8e00: #DB count=7 first: vec=1 cs=61 efl=102 eip_off=7 pushf_in_tf=302\nlguest: CRASH: done\n[rc=1]\n",
         ["r3_tf_clear"] = "direct gate: flags inside the handler TF=0 count=1\nreflected gate: flags inside the handler TF=0 count(max 3 looked at)=1\nlguest: CRASH: done\n[rc=1]\n",
+        // The status is the last byte of the writable part, however it is cut up.
+        ["dev_blkbad1"] = "survived\nlguest: CRASH: done\n[rc=1]\n",
+        // A request past the end fails as a whole, and only itself.
+        ["dev_blk_past"] = "type 0 sector 127 len 1024: done=1 status=1\n  used[0]: id=0 len=1\n"
+            + "type 0 sector 128 len 512: done=1 status=1\n  used[1]: id=0 len=1\n"
+            + "type 1 sector 128 len 512: done=1 status=1\n  used[2]: id=0 len=1\nlguest: CRASH: done\n[rc=1]\n",
         // A jump to a task state segment starts no task switch in the host's tables.
         ["seg_far_tss"] = "ljmp to a TSS descriptor: r1=trap13:a0\nlguest: CRASH: done\n[rc=1]\n",
         // The value in SET_PTE is not used, so a bad one does no harm.
@@ -90,6 +117,20 @@ internal static partial class AbiProbeDifferences
     public static string[] ExpectedLines(AbiProbe probe)
     {
         string text = Answers.GetValueOrDefault(probe.Name, probe.Golden);
+        foreach (string remark in Unsaid)
+        {
+            text = text.Replace(remark, "", StringComparison.Ordinal);
+        }
+
+        foreach ((string recorded, string ours) in Complaints)
+        {
+            Match ending = Ending(recorded).Match(text);
+            if (ending.Success)
+            {
+                return AbiProbeRun.SplitLines($"{text[..ending.Index]}lguest: {ours}\n[rc=1]\n");
+            }
+        }
+
         foreach ((Regex recorded, string ours) in Endings)
         {
             if (recorded.IsMatch(text))
@@ -123,6 +164,8 @@ internal static partial class AbiProbeDifferences
         "garbage" => LauncherStack().Replace(line, "$1$3?$2"),
         _ => line,
     };
+
+    private static Regex Ending(string complaint) => new($@"lguest: {Regex.Escape(complaint)}\n\[[^\]]*\]\n$");
 
     [GeneratedRegex("delivered=1 .*")]
     private static partial Regex Delivered();

@@ -17,7 +17,7 @@ internal sealed class StderrLoggerProvider(Stream output) : ILoggerProvider
     /// <summary>Writes a line as it is; for the last words of the program.</summary>
     public void WriteLine(string text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text.ReplaceLineEndings(" ") + '\n');
+        var bytes = Encoding.UTF8.GetBytes(text.TrimEnd('\r', '\n').ReplaceLineEndings(" ") + '\n');
         try
         {
             lock (_gate)
