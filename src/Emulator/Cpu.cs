@@ -118,15 +118,14 @@ public sealed unsafe class Cpu : IDisposable
         {
             if (s->InstructionCount >= Volatile.Read(ref s->InstructionLimit))
             {
-                _code.DropStalePages();
                 if (!_system.OnLimit())
                 {
                     return;
                 }
-
-                // The system has set a new limit, perhaps over somebody's request to drop pages.
-                _code.DropStalePages();
             }
+
+            // At every turn: the system sets limits of its own, perhaps over a request to look here.
+            _code.DropStalePages();
 
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
             CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;

@@ -39,6 +39,7 @@ internal sealed class GuestChain : DescriptorChain
                 nameof(bytesWritten), $"a chain of {_writableLength} writable bytes cannot be completed with {bytesWritten}");
         }
 
+        _queue.ReportWrites(WritableBytes.Whole);
         Clear();
         _queue.PutUsed((uint)bytesWritten);
     }

@@ -58,6 +58,12 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
+    /// <summary>
+    /// Called on a queue's thread before a chain is returned, with the guest-physical address and length in bytes of each piece
+    /// the device may have written. For engines that keep decoded instructions; must be quick and must not throw.
+    /// </summary>
+    public Action<uint, uint>? DeviceWrote { get; set; }
+
     /// <summary>Maps the memory of a guest.</summary>
     /// <param name="ramBytes">Bytes of RAM, a multiple of <see cref="PageSize"/>.</param>
     /// <param name="devicePages">Pages of <see cref="PageSize"/> bytes above RAM, for device descriptors and rings.</param>

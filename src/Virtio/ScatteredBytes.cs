@@ -16,6 +16,7 @@ internal sealed unsafe class ScatteredBytes
     private const int MaximumPiecesPerCall = 1024;
 
     private readonly IoVector[] _array;
+    private readonly IoVector[] _whole;
     private readonly IoVector* _pieces;
     private int _first;
     private int _end;
@@ -24,12 +25,15 @@ internal sealed unsafe class ScatteredBytes
     {
         _array = GC.AllocateUninitializedArray<IoVector>(capacity, pinned: true);
         _pieces = (IoVector*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array));
+        _whole = new IoVector[capacity];
     }
-
 
     internal long Length { get; private set; }
 
     internal ReadOnlySpan<IoVector> Pieces => new(_pieces + _first, _end - _first);
+
+    /// <summary>All pieces as they were before anything was cut off.</summary>
+    internal ReadOnlySpan<IoVector> Whole => new(_whole, 0, _end);
 
     internal Span<byte> Front => _first == _end
         ? default
@@ -47,6 +51,7 @@ internal sealed unsafe class ScatteredBytes
         if (length == 0)
             return;
 
+        _whole[_end] = new IoVector(address, length);
         _array[_end++] = new IoVector(address, length);
         Length += length;
     }

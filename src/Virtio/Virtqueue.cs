@@ -169,6 +169,16 @@ public sealed unsafe class Virtqueue : IVirtqueue
         HasChainInHand = false;
     }
 
+    /// <summary>Tells whoever keeps something derived from guest memory what a device may have written; before the guest is told.</summary>
+    internal void ReportWrites(ReadOnlySpan<IoVector> pieces)
+    {
+        if (_memory.DeviceWrote is not { } report)
+            return;
+
+        foreach (ref readonly IoVector piece in pieces)
+            report((uint)(piece.Address - _memory.BaseAddress), (uint)piece.Length);
+    }
+
     private void RefuseSecondChain()
     {
         if (HasChainInHand)

@@ -45,6 +45,22 @@ public class VirtqueueTests
     }
 
     [Fact]
+    public void ReportsWhatADeviceMayHaveWrittenBeforeTheDriverSeesIt()
+    {
+        using var bench = new QueueBench();
+        List<(uint Address, uint Length, int UsedIndex)> reports = [];
+        bench.Memory.DeviceWrote = (address, length) => reports.Add((address, length, bench.Driver.UsedIndex));
+        DescriptorChain chain = bench.TakeOne(
+            (QueueBench.Buffers, 4, Next, 1),
+            (QueueBench.Buffers + 100, 8, Next | Write, 2),
+            (QueueBench.Buffers + 200, 16, Write, 0));
+        chain.Writable.Write(new byte[11]); // all of the first piece, part of the second
+        chain.Complete(11);
+        Assert.Equal([((uint)QueueBench.Buffers + 100, 8, 0), ((uint)QueueBench.Buffers + 200, 16, 0)], reports);
+        Assert.Equal(1, bench.Driver.UsedIndex);
+    }
+
+    [Fact]
     public void FollowsAnIndirectTable()
     {
         using var bench = new QueueBench();

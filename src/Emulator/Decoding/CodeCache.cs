@@ -31,6 +31,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly PageCode* _pages;
     private readonly byte* _arena;
     private readonly ConcurrentQueue<uint> _stalePages = new();
+    private volatile bool _hasStalePages;
     private nuint _arenaUsed;
     private uint _generation = 1;
     private uint _epoch;
@@ -228,12 +229,28 @@ internal sealed unsafe class CodeCache : IDisposable
             }
         }
 
+        if (stale)
+        {
+            _hasStalePages = true;
+        }
+
         return stale;
     }
 
     /// <summary>Drops the pages that others wrote.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DropStalePages()
     {
+        if (_hasStalePages)
+        {
+            DropQueuedPages();
+        }
+    }
+
+    private void DropQueuedPages()
+    {
+        // First the flag: what is queued from now on sets it again.
+        _hasStalePages = false;
         while (_stalePages.TryDequeue(out uint page))
         {
             DropPage(page);

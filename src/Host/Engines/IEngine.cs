@@ -19,6 +19,16 @@ internal interface IEngine : IDisposable
     /// <summary>Runs the guest until something only the driver loop can handle. Always called on the thread that made the engine.</summary>
     EngineExit Run();
 
+    /// <summary>A device wrote guest memory; any thread. For engines that keep something derived from it, as decoded instructions.</summary>
+    /// <param name="address">Guest-physical address of the first byte.</param>
+    /// <param name="length">Number of bytes.</param>
+    void MemoryWritten(uint address, uint length)
+    {
+    }
+
+    /// <summary>What the engine has done so far, in words for a person; empty if it does not know.</summary>
+    string Statistics => "";
+
     /// <summary>Makes a running, or the next, <see cref="Run"/> come back with <see cref="EngineExitKind.Stopped"/>; any thread.</summary>
     void RequestStop();
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics;
 using LguestPlug.Emulator;
 
 namespace LguestPlug.Host.Engines;
@@ -7,16 +8,31 @@ namespace LguestPlug.Host.Engines;
 internal sealed class SoftEngine(nint memory, uint pageLimit, uint entryPoint) : IEngine
 {
     private readonly LguestMachine _machine = new(memory, pageLimit, entryPoint);
+    private readonly Stopwatch _running = new();
 
     public void RaiseInterrupt(int irq) => _machine.RaiseInterrupt(irq);
 
     public void RegisterNotify(uint address, NotifySignal signal) => _machine.RegisterNotify(address, signal.Raise);
 
+    public void MemoryWritten(uint address, uint length) => _machine.MemoryWritten(address, length);
+
+    public string Statistics
+    {
+        get
+        {
+            double seconds = _running.Elapsed.TotalSeconds;
+            long count = _machine.InstructionCount;
+            return $"{count:N0} instructions in {seconds:F3} s of running, {count / Math.Max(seconds, 1e-9) / 1e6:F0} million a second";
+        }
+    }
+
     public void RequestStop() => _machine.RequestStop();
 
     public EngineExit Run()
     {
+        _running.Start();
         var exit = _machine.Run();
+        _running.Stop();
         return exit.Kind switch
         {
             GuestExitKind.Notify => new(EngineExitKind.Notify, exit.NotifyAddress),

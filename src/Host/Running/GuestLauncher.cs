@@ -63,6 +63,7 @@ internal sealed class GuestLauncher(
         using var engine = createEngine(memory.BaseAddress, (uint)(bus.Limit / GuestMemory.PageSize), entry);
         bus.Attach(engine);
         stop.Attach(engine);
+        memory.DeviceWrote = engine.MemoryWritten;
         try
         {
             return DriverLoop.Run(engine, bus, stop, _logger);
@@ -72,6 +73,9 @@ internal sealed class GuestLauncher(
             // Devices may interrupt the guest until they have stopped, so they go before the engine.
             stop.Detach();
             bus.Detach();
+            memory.DeviceWrote = null;
+            if (engine.Statistics is { Length: > 0 } statistics)
+                _logger.LogInformation("Engine: {Statistics}", statistics);
         }
     }
 }
