@@ -88,11 +88,25 @@ internal sealed class LguestBus
                 return;
             }
             if (slot.Place.Queues.Any(q => q.RingAddress == address))
-                throw new HostException($"Notification on {slot.Device.PluginName} before setup!");
+            {
+                NotifyUnstarted(slot);
+                return;
+            }
         }
         if (address >= Limit)
             throw new HostException($"Bad NOTIFY 0x{address:x}");
         _earlyConsole.Print(_memory, address);
+    }
+
+    /// <summary>
+    /// A kick of a queue that does not run yet. Drivers of the older guests make it while they set their device up, before
+    /// DRIVER_OK: it shows that features are decided, and the queue's service looks at the ring as it starts.
+    /// </summary>
+    private void NotifyUnstarted(Slot slot)
+    {
+        if (!slot.ExpectsDriverOk)
+            throw new HostException($"Notification on {slot.Device.PluginName} before setup!");
+        Start(slot);
     }
 
     /// <summary>
@@ -111,6 +125,8 @@ internal sealed class LguestBus
             if (slot.Runner.State != DeviceRunState.Stopped)
                 Reset(slot);
         }
+        else if (slot.Runner.State != DeviceRunState.Stopped && slot.ExpectsDriverOk)
+            _logger.LogDebug("Device {Name} was started by a kick", slot.Device.PluginName);
         else if (slot.Runner.State != DeviceRunState.Stopped)
             throw new HostException($"Device {slot.Device.PluginName} features finalized twice");
         else if (status == DeviceStatus.Acknowledge)

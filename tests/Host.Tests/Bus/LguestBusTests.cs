@@ -76,6 +76,22 @@ public sealed class LguestBusTests : IDisposable
     }
 
     [Fact]
+    public void A_guest_before_3_1_may_start_the_device_with_a_kick()
+    {
+        Status(0);
+        Status(1);
+        Status(3);
+        _memory.Slice(AcceptedByte, 1)[0] = 0x01;
+        _bus.HandleNotify(Ring);
+        Assert.Equal(["start 1"], _device.Events);
+        // DRIVER_OK comes when the device is running already, once or twice.
+        Status(7);
+        Status(7);
+        Assert.Equal(["start 1"], _device.Events);
+        Assert.Equal(DeviceRunState.Running, _runner.State);
+    }
+
+    [Fact]
     public void A_notify_without_a_reset_before_starts_the_device_too()
     {
         Status(5);
