@@ -56,6 +56,7 @@ public abstract class CpuSystem
     /// <summary>
     /// Takes a trap: changes the CPU's state so that the handler runs next (or, for an emulated instruction, so that execution goes
     /// on behind it). On entry all registers are those of the trapping instruction; EIP is its address, or behind it if software.
+    /// The CPU looks at its instruction limit after this, before the next instruction.
     /// </summary>
     public abstract void OnTrap(in Trap trap);
 
