@@ -56,7 +56,7 @@ public class AbiProbes
         string? folder = Environment.GetEnvironmentVariable("LGUEST_ABI_PROBES");
         if (string.IsNullOrEmpty(folder))
         {
-            folder = Path.Combine(AbiProbeRun.RepositoryRoot, "..", "shared", "abi-probes");
+            folder = Path.Combine(LguestProcess.RepositoryRoot, "..", "shared", "abi-probes");
         }
 
         return File.Exists(Path.Combine(folder, "probes.list")) ? Path.GetFullPath(folder) : null;

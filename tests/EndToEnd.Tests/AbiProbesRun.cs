@@ -13,9 +13,6 @@ internal static class AbiProbeRun
     /// <summary>Guests print bytes, not text.</summary>
     public static Encoding OutputEncoding => Encoding.Latin1;
 
-    /// <summary>The folder of the solution.</summary>
-    public static string RepositoryRoot { get; } = FindRepositoryRoot();
-
     /// <summary>Runs the probe and returns its output's lines, the last of them "[rc=N]" or "[timeout: killed after Ns]".</summary>
     public static string[] Run(AbiProbe probe)
     {
@@ -78,25 +75,6 @@ internal static class AbiProbeRun
     private static string FindLauncher()
     {
         string? given = Environment.GetEnvironmentVariable("LGUEST_EXECUTABLE");
-        if (!string.IsNullOrEmpty(given))
-        {
-            return given;
-        }
-
-        string framework = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        string configuration = Path.GetDirectoryName(framework)!;
-        return Path.Combine(
-            RepositoryRoot, "src", "Host", "bin", Path.GetFileName(configuration), Path.GetFileName(framework), "lguest");
-    }
-
-    private static string FindRepositoryRoot()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "LguestPlug.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? AppContext.BaseDirectory;
+        return string.IsNullOrEmpty(given) ? LguestProcess.Executable : given;
     }
 }
