@@ -16,7 +16,6 @@ internal sealed class DryRun(
     public int Run(TextWriter output)
     {
         var format = ModelFormat.Parse(request.Format);
-        KeepImages();
         using var machine = new Machine(request, stop, loggers, findPlugin, earlyConsole);
         var entry = machine.LayOut();
         if (request.Dump is { } path)
@@ -25,17 +24,5 @@ internal sealed class DryRun(
             throw new HostException(reason.Message, reason.ExitCode);
         format.Write(machine.Describe(entry), output);
         return 0;
-    }
-
-    /// <summary>A dump over an image would not only destroy it: the image is mapped while the dump is written.</summary>
-    private void KeepImages()
-    {
-        if (request.Dump is not { } path)
-            return;
-        foreach (var image in new[] { request.Kernel, request.Initrd }.OfType<string>())
-        {
-            if (Path.GetFullPath(image) == Path.GetFullPath(path))
-                throw new UsageException($"--dump: '{path}' is an image of this guest and would be lost");
-        }
     }
 }

@@ -12,10 +12,12 @@ internal static class MemoryDump
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
-            if (file.CanSeek)
+            // Shared with nobody: .NET then refuses, before it truncates, a file that is open here as an image. Under any name of
+            // it, for the image would not only be lost but is mapped while the dump is written.
+            using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            if (TryMakeHole(file, length))
             {
-                WriteSparse(file, memory, length);
+                FillHole(file, memory, length);
                 return;
             }
             for (ulong address = 0; address < length; address += PageSize)
@@ -23,11 +25,41 @@ internal static class MemoryDump
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new HostException($"--dump: cannot write '{path}': {e.Message.ReplaceLineEndings(" ")}", inner: e);
+            throw new HostException($"--dump: cannot write '{path}': {Reason(path, e)}", inner: e);
         }
     }
 
-    private static void WriteSparse(FileStream file, GuestMemory memory, ulong length)
+    private static string Reason(string path, Exception e)
+    {
+        const int WouldBlock = 11;
+        return e switch
+        {
+            _ when Directory.Exists(path) => "it is a directory",
+            UnauthorizedAccessException => "permission denied",
+            DirectoryNotFoundException => "no such folder",
+            IOException { HResult: WouldBlock } => "it is in use, perhaps as an image of this guest",
+            _ => e.Message.ReplaceLineEndings(" "),
+        };
+    }
+
+    /// <summary>Makes the fresh file all zeros of the right length. A pipe or a device cannot be that.</summary>
+    private static bool TryMakeHole(FileStream file, ulong length)
+    {
+        try
+        {
+            if (!file.CanSeek)
+                return false;
+            file.SetLength((long)length);
+            return true;
+        }
+        catch (IOException)
+        {
+            // Where there is no room either, writing will say so.
+            return false;
+        }
+    }
+
+    private static void FillHole(FileStream file, GuestMemory memory, ulong length)
     {
         const int LongestWrite = 256 * PageSize;
         ulong address = 0;
@@ -45,7 +77,6 @@ internal static class MemoryDump
             file.Write(memory.Slice(address, (int)(end - address)));
             address = end;
         }
-        file.SetLength((long)length);
     }
 
     private static bool IsZero(GuestMemory memory, ulong page) => !memory.Slice(page, PageSize).ContainsAnyExcept((byte)0);
