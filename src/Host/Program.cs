@@ -4,6 +4,7 @@ using LguestPlug.Host;
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
+using LguestPlug.Host.Inspection;
 using LguestPlug.Host.Logging;
 using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
@@ -41,21 +42,26 @@ int Launch(LaunchRequest request)
     builder.Logging.AddProvider(errors).SetMinimumLevel(request.Verbose ? LogLevel.Debug : LogLevel.Warning);
     var report = new OutcomeReport(errors, request.Verbose);
     using var confinement = new Confinement(request);
-    var engine = EngineSelection.Select(request.Engine, LguestDeviceFile.Exists);
     builder.Services
         .AddSingleton(request)
-        .AddSingleton(engine.Create)
         .AddSingleton(confinement)
         .AddSingleton<StopRequests>()
         .AddSingleton<HostSignals>()
         .AddSingleton(new EarlyConsole(StandardOutput.Output))
         .AddSingleton(FindPlugin)
+        .AddSingleton<DryRun>()
         .AddSingleton<GuestLauncher>();
+    // A dry run needs no engine: it must also tell of a machine that could not run here.
+    (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request.Engine, LguestDeviceFile.Exists);
+    if (engine is { } chosen)
+        builder.Services.AddSingleton(chosen.Create);
     using var host = builder.Build();
 
     _ = host.Services.GetRequiredService<HostSignals>();
+    if (engine is null)
+        return host.Services.GetRequiredService<DryRun>().Run(output);
     var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
-    logger.LogInformation("Engine: {Engine}", engine.Name);
+    logger.LogInformation("Engine: {Engine}", engine.Value.Name);
     var outcome = host.Services.GetRequiredService<GuestLauncher>().Run();
     report.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine);
     return outcome.ExitCode;

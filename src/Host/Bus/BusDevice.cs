@@ -5,3 +5,6 @@ namespace LguestPlug.Host.Bus;
 
 /// <summary>A device and the name of its plugin, by which the C launcher's messages call it.</summary>
 internal sealed record BusDevice(string PluginName, VirtioDeviceRunner Runner);
+
+/// <summary>A device with what the bus knows of it and where the bus has put it.</summary>
+internal sealed record PlacedDevice(BusDevice Device, DeviceShape Shape, DevicePlace Place);

@@ -33,6 +33,9 @@ internal sealed class LguestBus
     /// <summary>The end of guest memory: RAM, device page and rings.</summary>
     public ulong Limit { get; }
 
+    /// <summary>The devices and their places, in bus order.</summary>
+    public IEnumerable<PlacedDevice> Devices => _slots.Select(s => new PlacedDevice(s.Device, s.Shape, s.Place));
+
     /// <summary>Writes the device page into fresh memory and gives every queue its ring.</summary>
     public void LayOut()
     {

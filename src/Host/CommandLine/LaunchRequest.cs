@@ -29,5 +29,17 @@ internal sealed record LaunchRequest
     /// <summary>The directory to make the root directory before the guest runs.</summary>
     public string? ChangeRoot { get; init; }
 
+    /// <summary>Whether the guest's words are templates over the machine's model.</summary>
+    public bool TemplateArguments { get; init; }
+
+    /// <summary>Whether the machine is only laid out and described, not run.</summary>
+    public bool DryRun { get; init; }
+
+    /// <summary>The file for guest memory as laid out; for a dry run.</summary>
+    public string? Dump { get; init; }
+
+    /// <summary>How a dry run describes the machine; null for a table.</summary>
+    public string? Format { get; init; }
+
     public bool Verbose { get; init; }
 }

@@ -46,6 +46,24 @@ internal sealed class LguestCommandLine
     {
         Description = "End when the guest asks for a reboot instead of starting it afresh",
     };
+    private readonly Option<bool> _templateArguments = new("--template-args")
+    {
+        Description = "The guest's words are templates over the machine: 'disks={{ devices.block.size }}'",
+    };
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Lay everything out and describe it on stdout, without running the guest",
+    };
+    private readonly Option<string> _dump = new("--dump")
+    {
+        HelpName = "FILE",
+        Description = "With --dry-run: write the guest's memory to FILE",
+    };
+    private readonly Option<string> _format = new("--format")
+    {
+        HelpName = "table|json|TEMPLATE",
+        Description = "With --dry-run: how to describe the machine; a template is one of Scriban, '{{ page_limit }}'",
+    };
     private readonly Option<bool> _verbose = new("--verbose", "-v")
     {
         Description = "Tell on stderr what is laid out, offered, accepted and notified",
@@ -79,7 +97,10 @@ internal sealed class LguestCommandLine
             _shortForms.Add(option, form);
             _root.Add(option);
         }
-        foreach (var option in new Option[] { _initrd, _device, _pluginDirectories, _engine, _userName, _changeRoot, _noReboot, _verbose })
+        foreach (var option in new Option[]
+        {
+            _initrd, _device, _pluginDirectories, _engine, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose,
+        })
             _root.Add(option);
         _root.Add(_memory);
         _root.Add(_kernel);
@@ -112,7 +133,21 @@ internal sealed class LguestCommandLine
         });
     }
 
-    private LaunchRequest ReadLaunch(ParseResult result) => new()
+    private LaunchRequest ReadLaunch(ParseResult result)
+    {
+        if (!result.GetValue(_dryRun))
+        {
+            // Better than a guest that runs where only a look was wanted.
+            foreach (var option in new Option<string>[] { _dump, _format })
+            {
+                if (result.GetValue(option) is not null)
+                    throw new UsageException($"{option.Name} needs --dry-run");
+            }
+        }
+        return Read(result);
+    }
+
+    private LaunchRequest Read(ParseResult result) => new()
     {
         MemoryBytes = MemorySize.Parse(result.GetRequiredValue(_memory)),
         Kernel = result.GetRequiredValue(_kernel),
@@ -124,6 +159,10 @@ internal sealed class LguestCommandLine
         UserName = result.GetValue(_userName),
         ChangeRoot = result.GetValue(_changeRoot),
         Reboot = !result.GetValue(_noReboot),
+        TemplateArguments = result.GetValue(_templateArguments),
+        DryRun = result.GetValue(_dryRun),
+        Dump = result.GetValue(_dump),
+        Format = result.GetValue(_format),
         Verbose = result.GetValue(_verbose),
     };
 

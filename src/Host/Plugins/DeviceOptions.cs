@@ -26,6 +26,16 @@ internal static class DeviceOptions
         return options;
     }
 
+    /// <summary>Every option of the plugin with the text given for it: true for a key alone, null for none.</summary>
+    public static IReadOnlyDictionary<string, object?> Given(DeviceRequest request, Type optionsType)
+    {
+        var properties = OptionProperties(optionsType);
+        var given = properties.ToDictionary(KeyOf, _ => (object?)null);
+        foreach (var (property, value, isKeyAlone) in Assignments(request, properties))
+            given[KeyOf(property)] = isKeyAlone ? true : value;
+        return given;
+    }
+
     /// <summary>How a property is written on the command line: <c>ReadOnly</c> is <c>read-only</c>.</summary>
     public static string KeyOf(PropertyInfo property)
     {

@@ -11,7 +11,6 @@ internal sealed class GuestImages : IDisposable
 {
     private readonly ImageFile _kernel;
     private readonly ImageFile? _initrd;
-    private readonly IReadOnlyList<string> _guestArguments;
     private readonly ILogger _logger;
 
     public GuestImages(LaunchRequest request, ILogger logger)
@@ -26,17 +25,17 @@ internal sealed class GuestImages : IDisposable
             _kernel.Dispose();
             throw;
         }
-        _guestArguments = request.GuestArguments;
         _logger = logger;
     }
 
+    /// <param name="guestArguments">The words of the kernel command line.</param>
     /// <returns>Where the guest starts.</returns>
-    public uint Load(GuestMemory memory)
+    public uint Load(GuestMemory memory, IReadOnlyList<string> guestArguments)
     {
         var ram = new GuestRam(memory.BaseAddress, memory.RamSize);
         var entry = KernelLoader.Load(_kernel, ram, _logger);
         InitialRamDisk? initrd = _initrd is null ? null : InitialRamDisk.Load(_initrd, ram, _logger);
-        BootParameters.Write(ram, _guestArguments, initrd, _logger);
+        BootParameters.Write(ram, guestArguments, initrd, _logger);
         return entry;
     }
 

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Virtio;
+
+namespace LguestPlug.Host.Inspection;
+
+/// <summary>Guest memory in a file: byte n of the file is guest-physical address n. Pages of zeros become holes where the file can have them.</summary>
+internal static class MemoryDump
+{
+    private const int PageSize = GuestMemory.PageSize;
+
+    public static void Write(string path, GuestMemory memory, ulong length)
+    {
+        try
+        {
+            // Shared with nobody: .NET then refuses, before it truncates, a file that is open here as an image. Under any name of
+            // it, for the image would not only be lost but is mapped while the dump is written.
+            using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            if (TryMakeHole(file, length))
+            {
+                FillHole(file, memory, length);
+                return;
+            }
+            for (ulong address = 0; address < length; address += PageSize)
+                file.Write(memory.Slice(address, PageSize));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new HostException($"--dump: cannot write '{path}': {Reason(path, e)}", inner: e);
+        }
+    }
+
+    private static string Reason(string path, Exception e)
+    {
+        const int WouldBlock = 11;
+        return e switch
+        {
+            _ when Directory.Exists(path) => "it is a directory",
+            UnauthorizedAccessException => "permission denied",
+            DirectoryNotFoundException => "no such folder",
+            IOException { HResult: WouldBlock } => "it is in use, perhaps as an image of this guest",
+            _ => e.Message.ReplaceLineEndings(" "),
+        };
+    }
+
+    /// <summary>Makes the fresh file all zeros of the right length. A pipe or a device cannot be that.</summary>
+    private static bool TryMakeHole(FileStream file, ulong length)
+    {
+        try
+        {
+            if (!file.CanSeek)
+                return false;
+            file.SetLength((long)length);
+            return true;
+        }
+        catch (IOException)
+        {
+            // Where there is no room either, writing will say so.
+            return false;
+        }
+    }
+
+    private static void FillHole(FileStream file, GuestMemory memory, ulong length)
+    {
+        const int LongestWrite = 256 * PageSize;
+        ulong address = 0;
+        while (address < length)
+        {
+            if (IsZero(memory, address))
+            {
+                address += PageSize;
+                continue;
+            }
+            var end = address + PageSize;
+            while (end < length && end - address < LongestWrite && !IsZero(memory, end))
+                end += PageSize;
+            file.Position = (long)address;
+            file.Write(memory.Slice(address, (int)(end - address)));
+            address = end;
+        }
+    }
+
+    private static bool IsZero(GuestMemory memory, ulong page) => !memory.Slice(page, PageSize).ContainsAnyExcept((byte)0);
+}
