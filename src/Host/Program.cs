@@ -5,16 +5,19 @@ using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
 using LguestPlug.Host.Logging;
+using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
+using LguestPlug.Host.Privileges;
 using LguestPlug.Host.Running;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-using var errors = new StderrLoggerProvider(Console.OpenStandardError());
+using var output = StandardOutput.Output.NewWriter();
+using var errors = new StderrLoggerProvider(StandardOutput.Error);
 try
 {
-    return new LguestCommandLine(Launch, ListPlugins).Invoke(args, Console.Out);
+    return new LguestCommandLine(Launch, ListPlugins).Invoke(args, output);
 }
 catch (HostException e)
 {
@@ -25,24 +28,27 @@ catch (Exception e)
 {
     // A defect of ours: caught all the same, so that everything on the way here was released and the terminal is sane.
     errors.WriteLine($"lguest: internal error: {e.GetType().Name}: {e.Message}");
-    Console.Error.WriteLine(e.StackTrace);
+    errors.WriteLines(e.StackTrace ?? "");
     return ExitCode.HostError;
 }
 
-static int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), Console.Out);
+int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), output);
 
 int Launch(LaunchRequest request)
 {
     // Not Host.CreateDefaultBuilder: configuration files and a console lifetime cost time and are not wanted.
     var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
     builder.Logging.AddProvider(errors).SetMinimumLevel(request.Verbose ? LogLevel.Debug : LogLevel.Warning);
+    var report = new OutcomeReport(errors, request.Verbose);
+    using var confinement = new Confinement(request);
     var engine = EngineSelection.Select(request.Engine, LguestDeviceFile.Exists);
     builder.Services
         .AddSingleton(request)
         .AddSingleton(engine.Create)
+        .AddSingleton(confinement)
         .AddSingleton<StopRequests>()
         .AddSingleton<HostSignals>()
-        .AddSingleton(new EarlyConsole(Console.OpenStandardOutput()))
+        .AddSingleton(new EarlyConsole(StandardOutput.Output))
         .AddSingleton(FindPlugin)
         .AddSingleton<GuestLauncher>();
     using var host = builder.Build();
@@ -51,7 +57,7 @@ int Launch(LaunchRequest request)
     var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
     logger.LogInformation("Engine: {Engine}", engine.Name);
     var outcome = host.Services.GetRequiredService<GuestLauncher>().Run();
-    OutcomeReport.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine, request.Verbose, errors);
+    report.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine);
     return outcome.ExitCode;
 }
 

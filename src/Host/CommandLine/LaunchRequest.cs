@@ -23,5 +23,11 @@ internal sealed record LaunchRequest
     /// <summary>Whether a guest that asks for it is started afresh.</summary>
     public bool Reboot { get; init; } = true;
 
+    /// <summary>The user to become before the guest runs.</summary>
+    public string? UserName { get; init; }
+
+    /// <summary>The directory to make the root directory before the guest runs.</summary>
+    public string? ChangeRoot { get; init; }
+
     public bool Verbose { get; init; }
 }

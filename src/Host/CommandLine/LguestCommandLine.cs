@@ -32,6 +32,16 @@ internal sealed class LguestCommandLine
         HelpName = "auto|kernel|soft",
         Description = "Where the guest runs: /dev/lguest (kernel), the embedded CPU (soft), or the first that is there (auto)",
     };
+    private readonly Option<string> _userName = new("--username")
+    {
+        HelpName = "NAME",
+        Description = "Become this user, with all its groups and no others, before the guest runs (needs root)",
+    };
+    private readonly Option<string> _changeRoot = new("--chroot")
+    {
+        HelpName = "DIR",
+        Description = "Make DIR, which may be empty, the root directory before the guest runs (needs root)",
+    };
     private readonly Option<bool> _noReboot = new("--no-reboot")
     {
         Description = "End when the guest asks for a reboot instead of starting it afresh",
@@ -69,7 +79,7 @@ internal sealed class LguestCommandLine
             _shortForms.Add(option, form);
             _root.Add(option);
         }
-        foreach (var option in new Option[] { _initrd, _device, _pluginDirectories, _engine, _noReboot, _verbose })
+        foreach (var option in new Option[] { _initrd, _device, _pluginDirectories, _engine, _userName, _changeRoot, _noReboot, _verbose })
             _root.Add(option);
         _root.Add(_memory);
         _root.Add(_kernel);
@@ -111,6 +121,8 @@ internal sealed class LguestCommandLine
         Devices = WithDefault([.. ReadDevices(result)]),
         PluginDirectories = result.GetValue(_pluginDirectories) ?? [],
         Engine = ReadEngine(result.GetValue(_engine)),
+        UserName = result.GetValue(_userName),
+        ChangeRoot = result.GetValue(_changeRoot),
         Reboot = !result.GetValue(_noReboot),
         Verbose = result.GetValue(_verbose),
     };

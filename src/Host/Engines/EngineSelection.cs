@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host.CommandLine;
+using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Engines;
 
@@ -12,9 +13,18 @@ internal static class EngineSelection
     {
         EngineChoice.Soft => Soft,
         EngineChoice.Auto when !kernelExists => Soft,
-        _ when kernelExists => ("kernel", (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(), memory, limit, entry)),
+        _ when kernelExists => Kernel,
         _ => throw new HostException($"--engine kernel: this machine has no {LguestDeviceFile.Path} (--engine soft needs none)"),
     };
+
+    private static (string, EngineFactory) Kernel
+    {
+        get
+        {
+            var folder = new Lazy<SafeFileHandle>(LguestDeviceFile.OpenFolder);
+            return ("kernel", (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder.Value), memory, limit, entry));
+        }
+    }
 
     private static (string, EngineFactory) Soft => ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Engines;
 
@@ -10,18 +11,32 @@ namespace LguestPlug.Host.Engines;
 internal sealed unsafe partial class LguestDeviceFile : ILguestDevice
 {
     public const string Path = "/dev/lguest";
+    private const string Folder = "/dev";
+    private const string Name = "lguest";
     private const int ReadWrite = 2;
     private const int CloseOnExec = 0x80000;
+    private const int PathOnly = 0x200000;
     private int _fd;
 
-    public LguestDeviceFile()
+    /// <summary>Opens the device anew, as every guest needs, and so every boot.</summary>
+    /// <param name="folder">From <see cref="OpenFolder"/>.</param>
+    public LguestDeviceFile(SafeFileHandle folder)
     {
-        _fd = open(Path, ReadWrite | CloseOnExec);
+        _fd = openat(folder, Name, ReadWrite | CloseOnExec);
         if (_fd < 0)
             throw new HostException($"cannot open {Path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }
 
     public static bool Exists => File.Exists(Path);
+
+    /// <summary>The device's folder: with it the device is found again from inside another root directory.</summary>
+    public static SafeFileHandle OpenFolder()
+    {
+        var descriptor = open(Folder, PathOnly | CloseOnExec);
+        if (descriptor < 0)
+            throw new HostException($"cannot open {Folder}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
 
     public nint Write(ReadOnlySpan<nint> words)
     {
@@ -46,6 +61,9 @@ internal sealed unsafe partial class LguestDeviceFile : ILguestDevice
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int openat(SafeFileHandle folder, string path, int flags);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);

@@ -15,9 +15,14 @@ internal sealed class StderrLoggerProvider(Stream output) : ILoggerProvider
     public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
 
     /// <summary>Writes a line as it is; for the last words of the program.</summary>
-    public void WriteLine(string text)
+    public void WriteLine(string text) => Write(text.TrimEnd('\r', '\n').ReplaceLineEndings(" ") + '\n');
+
+    /// <summary>Writes several lines as they are; for defects of ours.</summary>
+    public void WriteLines(string text) => Write(text + '\n');
+
+    private void Write(string text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text.TrimEnd('\r', '\n').ReplaceLineEndings(" ") + '\n');
+        var bytes = Encoding.UTF8.GetBytes(text);
         try
         {
             lock (_gate)

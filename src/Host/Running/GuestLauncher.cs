@@ -2,6 +2,7 @@
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
+using LguestPlug.Host.Privileges;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
 
@@ -12,8 +13,10 @@ namespace LguestPlug.Host.Running;
 /// and a reboot starts from fresh memory with them.
 /// </summary>
 /// <param name="findPlugin">Gives the plugin of a name, or says why there is none.</param>
+/// <param name="confinement">Entered when all is set up, before the guest runs for the first time.</param>
 internal sealed class GuestLauncher(
-    LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EngineFactory createEngine, EarlyConsole earlyConsole)
+    LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EngineFactory createEngine, EarlyConsole earlyConsole,
+    Confinement? confinement = null)
 {
     private readonly ILogger _logger = loggers.CreateLogger("launcher");
 
@@ -66,6 +69,7 @@ internal sealed class GuestLauncher(
         memory.DeviceWrote = engine.MemoryWritten;
         try
         {
+            confinement?.Enter(_logger);
             return DriverLoop.Run(engine, bus, stop, _logger);
         }
         finally
