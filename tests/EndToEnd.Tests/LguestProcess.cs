@@ -38,6 +38,8 @@ public sealed class LguestProcess : IDisposable
         }
     }
 
+    public int Id => _process.Id;
+
     public string Output
     {
         get
@@ -58,6 +60,10 @@ public sealed class LguestProcess : IDisposable
 
     public static LguestProcess Start(params string[] arguments) => new(new ProcessStartInfo(Executable, arguments));
 
+    /// <summary>Starts with standard input, output and error on a terminal; what is then typed and read is the terminal's.</summary>
+    public static LguestProcess StartOnTerminal(string terminal, params string[] arguments) =>
+        new(new ProcessStartInfo("sh", ["-c", $"exec \"$@\" <{terminal} >{terminal} 2>&1", "sh", Executable, .. arguments]));
+
     /// <summary>Starts in a network namespace of its own, where a tap disturbs nobody.</summary>
     public static LguestProcess StartInOwnNetwork(params string[] arguments) =>
         new(new ProcessStartInfo("unshare", ["--net", "--", Executable, .. arguments]));
@@ -75,9 +81,15 @@ public sealed class LguestProcess : IDisposable
     }
 
     /// <summary>Runs to the end with an empty standard input.</summary>
-    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments)
+    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments) => ToTheEnd(Start(arguments));
+
+    /// <summary>The same as the same user, but without any of root's rights.</summary>
+    public static (int ExitCode, string Output, string Errors) RunWithoutRights(params string[] arguments) =>
+        ToTheEnd(new(new ProcessStartInfo("setpriv", ["--bounding-set=-all", "--inh-caps=-all", "--", Executable, .. arguments])));
+
+    private static (int ExitCode, string Output, string Errors) ToTheEnd(LguestProcess started)
     {
-        using var process = Start(arguments);
+        using var process = started;
         process.EndInput();
         return (process.WaitForExit(), process.Output, process.Errors);
     }

@@ -21,10 +21,14 @@ internal sealed unsafe class Pty : IDisposable
         int number;
         Assert.Equal(0, ioctl(Number(_master), SetLock, &zero));
         Assert.Equal(0, ioctl(Number(_master), GetNumber, &number));
-        Terminal = Open($"/dev/pts/{number}", O_RDWR | O_NOCTTY);
+        Path = $"/dev/pts/{number}";
+        Terminal = Open(Path, O_RDWR | O_NOCTTY);
     }
 
     internal SafeFileHandle Terminal { get; }
+
+    /// <summary>The name under which others open it.</summary>
+    internal string Path { get; }
 
     /// <summary>The terminal's local modes.</summary>
     internal uint LocalModes

@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using LguestPlug.Host.Output;
 
 namespace LguestPlug.Host.CommandLine;
 
@@ -49,6 +50,8 @@ internal static class HelpText
             var output = configuration.Output;
             using var text = new StringWriter();
             configuration.Output = text;
+            // Said here, or it asks the console, whose first use changes the terminal.
+            standard.MaxWidth = StandardOutput.Output.Columns ?? int.MaxValue;
             standard.Invoke(parseResult);
             configuration.Output = output;
             return text.ToString().TrimEnd() + "\n\n";

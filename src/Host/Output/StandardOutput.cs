@@ -17,6 +17,7 @@ internal sealed unsafe partial class StandardOutput : Stream
     private const int GetDescriptorFlags = 1;
     private const int CloseOnExec = 1;
     private const short PollOut = 4;
+    private const int GetWindowSize = 0x5413; // TIOCGWINSZ
 
     private readonly int _descriptor;
     private readonly bool _isOpen;
@@ -35,6 +36,16 @@ internal sealed unsafe partial class StandardOutput : Stream
 
     /// <summary>Whether a person may be looking.</summary>
     public bool IsTerminal => _isOpen && isatty(_descriptor) == 1;
+
+    /// <summary>Characters in a line of the terminal; null where there is none, or it does not say.</summary>
+    public int? Columns
+    {
+        get
+        {
+            WindowSize size;
+            return IsTerminal && ioctl(_descriptor, GetWindowSize, &size) == 0 && size.Columns > 0 ? size.Columns : null;
+        }
+    }
 
     public override bool CanRead => false;
 
@@ -111,6 +122,15 @@ internal sealed unsafe partial class StandardOutput : Stream
         public short Happened;
     }
 
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WindowSize
+    {
+        public ushort Rows;
+        public ushort Columns;
+        public ushort Width;
+        public ushort Height;
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint write(int descriptor, byte* bytes, nuint count);
 
@@ -122,4 +142,7 @@ internal sealed unsafe partial class StandardOutput : Stream
 
     [LibraryImport("libc")]
     private static partial int isatty(int descriptor);
+
+    [LibraryImport("libc")]
+    private static partial int ioctl(int descriptor, nuint request, WindowSize* size);
 }

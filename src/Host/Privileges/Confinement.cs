@@ -45,6 +45,7 @@ internal sealed partial class Confinement : IDisposable
             return;
         _entered = true;
         ResidentCode.LoadAll();
+        RuntimeFiles.Remove();
         if (_root is not null)
         {
             Check(fchdir(_root), $"--chroot: cannot enter '{_rootPath}'");

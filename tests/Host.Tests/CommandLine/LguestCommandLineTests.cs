@@ -44,6 +44,16 @@ public class LguestCommandLineTests
     }
 
     [Fact]
+    public void What_to_give_up_is_nothing_unless_asked_for()
+    {
+        Assert.Equal((null, null), (Launch("64", "vmlinux").UserName, Launch("64", "vmlinux").ChangeRoot));
+        var request = Launch("--username=nobody", "--chroot", "/empty", "64", "vmlinux", "--chroot=guest");
+        Assert.Equal(("nobody", "/empty"), (request.UserName, request.ChangeRoot));
+        Assert.Equal(["--chroot=guest"], request.GuestArguments);
+        Assert.Contains("--chroot", Refused("--chroot", "a", "--chroot", "b", "64", "vmlinux"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Devices_keep_their_order_across_all_options_and_the_console_is_last()
     {
         var request = Launch("--rng", "--block=a", "--device", "sound,x=1", "--tunnet", "1.2.3.4", "64", "--block", "b", "--rng", "vmlinux");

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace LguestPlug.EndToEnd.Tests;
+
+/// <summary>A machine that reboots again and again in one process.</summary>
+public sealed class RebootTests : IDisposable
+{
+    private const int Settled = 5;
+    private const int Boots = 50;
+    private readonly Scratch _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public void Fifty_boots_leave_nothing_behind() => RebootOften();
+
+    [Fact]
+    public void Fifty_boots_leave_nothing_behind_when_confined()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to change the root directory and the user");
+        var empty = Directory.CreateDirectory(Path.Combine(_scratch.Folder, "empty")).FullName;
+        RebootOften("--chroot", empty, "--username", "nobody");
+    }
+
+    private void RebootOften(params string[] options)
+    {
+        var initrd = _scratch.Disk(10_000, seed: 2);
+        using var process = LguestProcess.Start(
+            [.. options, "--initrd=" + initrd, "--rng", "--block=" + _scratch.Disk(1 << 20), "64", LguestProcess.Puppy, "quiet"]);
+        Resources? early = null;
+        for (var boot = 1; boot <= Boots; boot++)
+        {
+            process.WaitFor("puppy> ");
+            process.Type("disk sum\n");
+            process.WaitFor("2048 sectors, crc32 ");
+            process.WaitFor("puppy> ");
+            if (boot == Settled)
+                early = Resources.Of(process.Id);
+            if (boot < Boots)
+                process.Type("reboot\n");
+        }
+        var late = Resources.Of(process.Id);
+        process.Type("poweroff\n");
+        Assert.Equal(0, process.WaitForExit());
+        Assert.Equal("lguest: CRASH: Power down\n", process.Errors);
+
+        // The runtime itself starts a thread or maps something now and then, but not at each boot.
+        Assert.True(late.Descriptors <= early!.Descriptors + 2, $"{early} at boot {Settled}, {late} at boot {Boots}");
+        Assert.True(late.Threads <= early.Threads + 3, $"{early} at boot {Settled}, {late} at boot {Boots}");
+        Assert.True(late.Mappings <= early.Mappings + 40, $"{early} at boot {Settled}, {late} at boot {Boots}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{early} at boot {Settled}, {late} at boot {Boots}");
+    }
+
+    private sealed record Resources(int Descriptors, int Threads, int Mappings)
+    {
+        public static Resources Of(int process) => new(
+            Directory.GetFileSystemEntries($"/proc/{process}/fd").Length,
+            Directory.GetDirectories($"/proc/{process}/task").Length,
+            File.ReadLines($"/proc/{process}/maps").Count());
+    }
+}
