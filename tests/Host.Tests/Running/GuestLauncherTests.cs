@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LguestPlug.Host.Tests.Running;
 
+[Collection(nameof(Alone))]
 public sealed class GuestLauncherTests : IDisposable
 {
     private const int Ram = 4 << 20;
