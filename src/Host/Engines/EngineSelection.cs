@@ -21,7 +21,7 @@ internal static class EngineSelection
     {
         get
         {
-            var folder = new Lazy<SafeFileHandle>(LguestDeviceFile.OpenFolder);
+            var folder = new Lazy<SafeFileHandle>(() => LguestDeviceFile.OpenFolder());
             return ("kernel", (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder.Value), memory, limit, entry));
         }
     }

@@ -30,11 +30,11 @@ internal sealed unsafe partial class LguestDeviceFile : ILguestDevice
     public static bool Exists => File.Exists(Path);
 
     /// <summary>The device's folder: with it the device is found again from inside another root directory.</summary>
-    public static SafeFileHandle OpenFolder()
+    public static SafeFileHandle OpenFolder(string path = Folder)
     {
-        var descriptor = open(Folder, PathOnly | CloseOnExec);
+        var descriptor = open(path, PathOnly | CloseOnExec);
         if (descriptor < 0)
-            throw new HostException($"cannot open {Folder}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            throw new HostException($"cannot open {path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

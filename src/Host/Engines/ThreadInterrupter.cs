@@ -16,10 +16,12 @@ internal sealed partial class ThreadInterrupter
     private readonly Lock _gate = new();
     private nint _thread;
 
+    // At once: the handler is looked up in the C library, which may be out of reach by the time the guest runs.
+    public ThreadInterrupter() => _ = s_installed.Value;
+
     /// <summary>Between this and the disposal, <see cref="Interrupt"/> reaches the calling thread.</summary>
     public Scope Enter()
     {
-        _ = s_installed.Value;
         lock (_gate)
             _thread = pthread_self();
         return new(this);
