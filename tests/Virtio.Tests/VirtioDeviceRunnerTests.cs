@@ -353,18 +353,18 @@ public class VirtioDeviceRunnerTests
     public void RefusesToBeResetByItsOwnQueue()
     {
         VirtioDeviceRunner? runner = null;
+        Exception? refusal = null;
         using DeviceBench bench = new(new TestDevice(queue =>
         {
-            if (queue.Take() is null)
-                return;
-
-            runner!.Reset();
+            if (queue.Take() is not null)
+                Volatile.Write(ref refusal, Record.Exception(() => runner!.Reset()));
         }));
         runner = bench.Runner;
         bench.Start();
         bench.Queues[0].Add([bench.Allocate(1)], []);
         bench.Queues[0].Kick();
-        bench.WaitUntil(() => !bench.Runner.State.Equals(DeviceRunState.Running) || bench.Queues[0].UsedFlags == 1, "the queue never woke");
+        bench.WaitUntil(() => Volatile.Read(ref refusal) is not null, "the queue was not refused");
+        Assert.EndsWith("reset by its own queue q0", Assert.IsType<InvalidOperationException>(refusal).Message, StringComparison.Ordinal);
         bench.Reset();
         Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
     }
