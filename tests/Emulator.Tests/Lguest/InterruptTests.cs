@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Diagnostics;
 using LguestPlug.Emulator.Lguest;
 
 namespace LguestPlug.Emulator.Tests.Lguest;
@@ -23,10 +22,8 @@ public class InterruptTests
         using TestGuest guest = new();
         guest.Initialize().Gate(0x25, 0x8E00, Handler).Call(Hypercall.Halt).PowerOff("woken");
         LguestMachine machine = guest.Machine;
-        Stopwatch time = Stopwatch.StartNew();
         using Timer timer = new(_ => machine.RaiseInterrupt(5), null, 50, Timeout.Infinite);
         Assert.Equal("CRASH: woken", guest.RunToDeath());
-        Assert.True(time.ElapsedMilliseconds >= 40, "HALT came back before the interrupt");
         Assert.Equal(1u, guest.Read(Count));
         Assert.NotEqual(0u, guest.Read(TestGuest.Data + TestGuest.Seconds));
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Diagnostics;
 using LguestPlug.Host.Engines;
 using Microsoft.Win32.SafeHandles;
 
@@ -132,10 +131,9 @@ public class KernelEngineTests
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         ready.Wait();
         Thread.Sleep(50);
-        var clock = Stopwatch.StartNew();
         engine!.RequestStop();
-        Assert.Equal(EngineExitKind.Stopped, (await run).Kind);
-        Assert.True(clock.ElapsedMilliseconds < 10_000);
+        // The limit only keeps a defect from hanging the run.
+        Assert.Equal(EngineExitKind.Stopped, (await run.WaitAsync(TimeSpan.FromMinutes(1))).Kind);
     }
 
     [Fact]
