@@ -4,6 +4,7 @@ using LguestPlug.Emulator.Decoding;
 using LguestPlug.Emulator.Fpu;
 using LguestPlug.Emulator.Interpretation;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Translation;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator;
@@ -19,27 +20,35 @@ public sealed unsafe class Cpu : IDisposable
     private readonly CodeCache _code;
     private readonly InstructionExecutor _executor;
     private readonly Interpreter _interpreter;
+    private readonly CodePages _pages;
+    private readonly TranslatorMemory? _tables;
+    private readonly Translator? _translator;
     private CodeMode _segmentMode;
 
     /// <summary>A processor with all registers 0 and no usable segment.</summary>
     /// <param name="memory">Guest memory; must stay mapped until <see cref="Dispose"/>.</param>
     /// <param name="system">The machine around it.</param>
-    public Cpu(PhysicalMemory memory, CpuSystem system)
+    /// <param name="execution">How it executes.</param>
+    public Cpu(PhysicalMemory memory, CpuSystem system, CpuExecution execution = CpuExecution.Auto)
     {
         Memory = memory;
         _system = system;
-        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        ExecutableMemory? arena = Arena(execution);
+        _tables = arena == null ? null : new TranslatorMemory();
+        State = _tables != null ? _tables.Cpu : (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
         *State = default;
         State->FlagResult = 1;
         State->SystemFlags = 2;
         State->InstructionLimit = long.MaxValue;
         State->Mxcsr = 0x1F80;
         X87.Initialize(&State->Fpu);
-        _mmu = new Mmu(State, system, memory);
-        _code = new CodeCache(State, _mmu, memory);
-        _mmu.Code = _code;
+        _pages = new CodePages(memory);
+        _mmu = new Mmu(State, system, memory, _pages, _tables == null ? null : new FlatTlb(_tables));
+        _code = new CodeCache(State, _mmu, memory, _pages);
+        _pages.Add(_code);
         _executor = new InstructionExecutor(this, _mmu, system);
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
+        _translator = arena == null ? null : new Translator(_tables!, arena, _mmu, memory, _pages, _executor);
         UpdateSegmentMode();
     }
 
@@ -91,17 +100,17 @@ public sealed unsafe class Cpu : IDisposable
     public void BeforeWrite(uint physicalAddress, uint length)
     {
         uint first = Math.Min(length, 0x1000 - (physicalAddress & 0xFFF));
-        _code.BeforeWrite(physicalAddress, first);
+        _pages.BeforeWrite(physicalAddress, first);
         if (first < length)
         {
-            _code.BeforeWrite(physicalAddress + first, length - first);
+            _pages.BeforeWrite(physicalAddress + first, length - first);
         }
     }
 
     /// <summary>Guest memory was written behind the CPU's back: decoded code there is dropped soon. Any thread.</summary>
     public void NotifyMemoryWritten(uint physicalAddress, uint length)
     {
-        if (_code.NoteForeignWrite(physicalAddress, length))
+        if (_pages.NoteForeignWrite(physicalAddress, length))
         {
             RequestAttention();
         }
@@ -125,13 +134,28 @@ public sealed unsafe class Cpu : IDisposable
             }
 
             // At every turn: the system sets limits of its own, perhaps over a request to look here.
-            _code.DropStalePages();
+            _pages.DropStalePages();
 
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
             CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;
             if (mode != _code.Mode)
             {
                 _code.Mode = mode;
+            }
+
+            if (_translator != null && Translator.Handles(mode))
+            {
+                if (mode != _translator.Cache.Mode)
+                {
+                    _translator.Cache.Mode = mode;
+                }
+
+                if (_translator.Run() == ExecutionEnd.Trap)
+                {
+                    DeliverTrap();
+                }
+
+                continue;
             }
 
             Block* block = _code.Find(s->Eip);
@@ -162,9 +186,30 @@ public sealed unsafe class Cpu : IDisposable
     /// <summary>Releases the state, the TLB and the decoded code.</summary>
     public void Dispose()
     {
+        _translator?.Dispose();
         _code.Dispose();
         _mmu.Dispose();
-        NativeMemory.AlignedFree(State);
+        _pages.Dispose();
+        if (_tables != null)
+        {
+            _tables.Dispose();
+        }
+        else
+        {
+            NativeMemory.AlignedFree(State);
+        }
+    }
+
+    private static ExecutableMemory? Arena(CpuExecution execution)
+    {
+        if (execution == CpuExecution.Interpreter || (execution == CpuExecution.Auto && RuntimeInformation.ProcessArchitecture != Architecture.X64))
+        {
+            return null;
+        }
+
+        ExecutableMemory? arena = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? ExecutableMemory.TryCreate(TranslationCache.ArenaBytes) : null;
+        return arena ?? (execution == CpuExecution.Auto ? null
+            : throw new PlatformNotSupportedException("the translator needs an x86-64 processor and a system that lets a process make code"));
     }
 
     private void DeliverTrap()

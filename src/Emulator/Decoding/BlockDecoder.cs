@@ -20,10 +20,6 @@ internal sealed unsafe class BlockDecoder
     public static readonly nuint MaxBlockBytes =
         (nuint)(sizeof(Block) + (MaxOps * sizeof(MicroOp)) + (MaxInstructions * sizeof(SlowInstruction)) + 64);
 
-    private const DecoderOptions Options =
-        // A Pentium-class CPU runs the later prefixed forms (TZCNT, LZCNT, ENDBR) as what they extend.
-        DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.ForceReservedNop;
-
     private readonly Mmu _mmu;
     private readonly PhysicalMemory _memory;
     private readonly CodeBytes _bytes = new();
@@ -35,8 +31,8 @@ internal sealed unsafe class BlockDecoder
     {
         _mmu = mmu;
         _memory = memory;
-        _decoder32 = Decoder.Create(32, _bytes, Options);
-        _decoder16 = Decoder.Create(16, _bytes, Options);
+        _decoder32 = Decoder.Create(32, _bytes, CodeBytes.Options);
+        _decoder16 = Decoder.Create(16, _bytes, CodeBytes.Options);
     }
 
     /// <summary>Decodes one block into <paramref name="arena"/>; null if fetching its first instruction faults.</summary>
@@ -120,21 +116,5 @@ internal sealed unsafe class BlockDecoder
         next += slowCount * sizeof(SlowInstruction);
         used = (nuint)(next - arena);
         return placed;
-    }
-
-    /// <summary>Feeds Iced from memory and tells when a page is used up.</summary>
-    private sealed class CodeBytes : CodeReader
-    {
-        private byte* _end;
-
-        public byte* Position { get; private set; }
-
-        public void SetRange(byte* start, uint length)
-        {
-            Position = start;
-            _end = start + length;
-        }
-
-        public override int ReadByte() => Position < _end ? *Position++ : -1;
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Memory;
@@ -7,10 +6,9 @@ using LguestPlug.Emulator.Memory;
 namespace LguestPlug.Emulator.Decoding;
 
 /// <summary>
-/// All decoded blocks, found by guest-physical address (so that remapping and page-table switches throw nothing away), and the
-/// guard over the pages they came from: whoever writes there drops the blocks first.
+/// All decoded blocks, found by guest-physical address (so that remapping and page-table switches throw nothing away).
 /// </summary>
-internal sealed unsafe class CodeCache : IDisposable
+internal sealed unsafe class CodeCache : ICodeStore, IDisposable
 {
     /// <summary>Entries of the jump cache, which finds blocks by linear address.</summary>
     public const uint JumpEntries = 16384;
@@ -28,22 +26,22 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly PhysicalMemory _memory;
     private readonly BlockDecoder _decoder;
     private readonly Block** _buckets;
-    private readonly PageCode* _pages;
+    private readonly CodePages _pages;
+    private readonly Block** _firstInPage;
     private readonly byte* _arena;
-    private readonly ConcurrentQueue<uint> _stalePages = new();
-    private volatile bool _hasStalePages;
     private nuint _arenaUsed;
     private uint _generation = 1;
     private uint _epoch;
     private CodeMode _mode;
 
-    public CodeCache(CpuState* state, Mmu mmu, PhysicalMemory memory)
+    public CodeCache(CpuState* state, Mmu mmu, PhysicalMemory memory, CodePages pages)
     {
         _state = state;
         _mmu = mmu;
         _memory = memory;
+        _pages = pages;
         _buckets = (Block**)NativeMemory.AllocZeroed(Buckets, (nuint)sizeof(Block*));
-        _pages = (PageCode*)NativeMemory.AllocZeroed(memory.PageLimit, (nuint)sizeof(PageCode));
+        _firstInPage = (Block**)NativeMemory.AllocZeroed(memory.PageLimit, (nuint)sizeof(Block*));
         // Not zeroed: the system commits the pages as they are used.
         _arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
         Jumps = (JumpEntry*)NativeMemory.AllocZeroed(JumpEntries, (nuint)sizeof(JumpEntry));
@@ -74,7 +72,7 @@ internal sealed unsafe class CodeCache : IDisposable
     public void Dispose()
     {
         NativeMemory.Free(_buckets);
-        NativeMemory.Free(_pages);
+        NativeMemory.Free(_firstInPage);
         NativeMemory.AlignedFree(_arena);
         NativeMemory.Free(Jumps);
     }
@@ -93,9 +91,6 @@ internal sealed unsafe class CodeCache : IDisposable
 
         Key = (_generation << ModeBits) | (uint)_mode;
     }
-
-    /// <summary>True if a page holds decoded code.</summary>
-    public bool HasCode(uint physical) => _pages[physical >> 12].First != null;
 
     /// <summary>Finds or decodes the block at an address of the current code segment; null after a fault.</summary>
     public Block* Find(uint eip)
@@ -201,62 +196,6 @@ internal sealed unsafe class CodeCache : IDisposable
         return to;
     }
 
-    /// <summary>Called before any write to a page with decoded code: drops what the write may change.</summary>
-    public void BeforeWrite(uint physical, uint length)
-    {
-        PageCode* page = _pages + (physical >> 12);
-        if (page->First != null && (page->Lines & LineMask(physical & 0xFFF, length)) != 0)
-        {
-            DropPage(physical >> 12);
-        }
-    }
-
-    /// <summary>Memory was written by somebody else. Any thread; takes effect at <see cref="DropStalePages"/>. True if there is something to do.</summary>
-    public bool NoteForeignWrite(uint physical, uint length)
-    {
-        if (length == 0 || !_memory.Contains(physical, length))
-        {
-            return false;
-        }
-
-        bool stale = false;
-        for (uint page = physical >> 12; page <= (physical + length - 1) >> 12; page++)
-        {
-            if (Volatile.Read(ref *(nint*)&_pages[page].First) != 0)
-            {
-                _stalePages.Enqueue(page);
-                stale = true;
-            }
-        }
-
-        if (stale)
-        {
-            _hasStalePages = true;
-        }
-
-        return stale;
-    }
-
-    /// <summary>Drops the pages that others wrote.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void DropStalePages()
-    {
-        if (_hasStalePages)
-        {
-            DropQueuedPages();
-        }
-    }
-
-    private void DropQueuedPages()
-    {
-        // First the flag: what is queued from now on sets it again.
-        _hasStalePages = false;
-        while (_stalePages.TryDequeue(out uint page))
-        {
-            DropPage(page);
-        }
-    }
-
     private Block* Decode(uint eip, uint linear, uint physical)
     {
         if (_arenaUsed + BlockDecoder.MaxBlockBytes > ArenaBytes)
@@ -277,40 +216,43 @@ internal sealed unsafe class CodeCache : IDisposable
 
         uint end = block->FallEip - eip;
         uint inFirst = Math.Min(end, 0x1000 - (physical & 0xFFF));
-        PageCode* page = _pages + (physical >> 12);
-        Guard(page, physical & 0xFFFFF000);
-        block->NextInPage = page->First;
-        page->First = block;
-        page->Lines |= LineMask(physical & 0xFFF, inFirst);
+        Guard(physical, inFirst);
+        Block** first = _firstInPage + (physical >> 12);
+        block->NextInPage = *first;
+        *first = block;
         if (block->SecondPage != Block.NoPage)
         {
-            page = _pages + (block->SecondPage >> 12);
-            Guard(page, block->SecondPage);
-            block->NextInSecondPage = page->First;
-            page->First = block;
-            page->Lines |= LineMask(0, end - inFirst);
+            Guard(block->SecondPage, end - inFirst);
+            first = _firstInPage + (block->SecondPage >> 12);
+            block->NextInSecondPage = *first;
+            *first = block;
         }
 
         return block;
     }
 
-    private void Guard(PageCode* page, uint physicalPage)
+    private void Guard(uint physical, uint length)
     {
-        if (page->First == null)
+        if (_pages.Mark(physical, length))
         {
-            _mmu.WithdrawWrites(physicalPage);
+            _mmu.WithdrawWrites(physical & Mmu.PageMask);
         }
     }
 
-    private void DropPage(uint pageNumber)
+    /// <inheritdoc/>
+    public void DropPage(uint pageNumber)
     {
-        PageCode* page = _pages + pageNumber;
-        while (page->First != null)
+        Block** first = _firstInPage + pageNumber;
+        if (*first == null)
         {
-            Drop(page->First);
+            return;
         }
 
-        page->Lines = 0;
+        while (*first != null)
+        {
+            Drop(*first);
+        }
+
         NewGeneration();
     }
 
@@ -364,7 +306,7 @@ internal sealed unsafe class CodeCache : IDisposable
 
     private void RemoveFromPage(Block* block, uint pageNumber)
     {
-        Block** link = &_pages[pageNumber].First;
+        Block** link = _firstInPage + pageNumber;
         while (*link != block)
         {
             link = NextIn(*link, pageNumber);
@@ -407,30 +349,13 @@ internal sealed unsafe class CodeCache : IDisposable
     private void Reset()
     {
         NativeMemory.Clear(_buckets, Buckets * (nuint)sizeof(Block*));
-        NativeMemory.Clear(_pages, _memory.PageLimit * (nuint)sizeof(PageCode));
+        NativeMemory.Clear(_firstInPage, _memory.PageLimit * (nuint)sizeof(Block*));
         NativeMemory.Clear(Jumps, JumpEntries * (nuint)sizeof(JumpEntry));
         _arenaUsed = 0;
         _epoch++;
     }
 
     private static uint Bucket(uint physical) => (physical ^ (physical >> 16)) & (Buckets - 1);
-
-    /// <summary>The 64-byte lines a range within a page touches.</summary>
-    private static ulong LineMask(uint offset, uint length)
-    {
-        int first = (int)(offset >> 6);
-        int last = (int)Math.Min((offset + length - 1) >> 6, 63);
-        return (ulong.MaxValue << first) & (ulong.MaxValue >> (63 - last));
-    }
-
-    /// <summary>What the cache knows of one guest-physical page.</summary>
-    private struct PageCode
-    {
-        public Block* First;
-
-        /// <summary>The 64-byte lines with decoded bytes.</summary>
-        public ulong Lines;
-    }
 }
 
 /// <summary>One entry of the jump cache.</summary>

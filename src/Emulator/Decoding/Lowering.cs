@@ -10,9 +10,6 @@ namespace LguestPlug.Emulator.Decoding;
 /// </summary>
 internal sealed unsafe class Lowering
 {
-    /// <summary>Bytes of the longest instruction.</summary>
-    private const int MaxLength = 15;
-
     private MicroOp* _ops;
     private SlowInstruction* _slow;
     private bool _flat;
@@ -154,10 +151,7 @@ internal sealed unsafe class Lowering
         SlowInstruction* slow = &_slow[SlowCount];
         slow->Instruction = i;
         slow->Encoding = fpuEncoding;
-        slow->Handler = fpuEncoding != 0 ? SlowHandlers.Fpu
-            // Too long is a protection fault, not an undefined instruction.
-            : i.IsInvalid && i.Length >= MaxLength ? SlowHandlers.Protection
-            : SlowHandlers.For(i.Mnemonic);
+        slow->Handler = SlowHandlers.For(i, fpuEncoding);
         bool ends = fpuEncoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
         Emit(ends ? OpCode.SlowEnd : OpCode.Slow, immediate: (uint)SlowCount);
         SlowCount++;
@@ -165,7 +159,7 @@ internal sealed unsafe class Lowering
     }
 
     /// <summary>ESC opcode and ModRM of an x87 instruction, else 0.</summary>
-    private static uint FpuEncoding(byte* bytes)
+    public static uint FpuEncoding(byte* bytes)
     {
         int n = 0;
         while (n < 14 && bytes[n] is 0x26 or 0x2E or 0x36 or 0x3E or 0x64 or 0x65 or 0x66 or 0x67 or 0xF2 or 0xF3)

@@ -7,16 +7,21 @@ namespace LguestPlug.Emulator.Interpretation;
 /// <summary>Which handler executes which instruction, and which instructions end a block.</summary>
 internal static unsafe class SlowHandlers
 {
+    /// <summary>Bytes of the longest instruction.</summary>
+    private const int MaxLength = 15;
+
     private static readonly int MnemonicCount = Enum.GetValues<Mnemonic>().Length;
     private static readonly delegate*<InstructionExecutor, SlowInstruction*, SlowResult>[] Handlers = BuildHandlers();
     private static readonly bool[] Ends = BuildEnds();
 
-    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> Fpu => &InstructionExecutor.Fpu;
-
-    /// <summary>For what is a protection fault whatever it would do.</summary>
-    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> Protection => &InstructionExecutor.Privileged;
-
-    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> For(Mnemonic mnemonic) => Handlers[(int)mnemonic];
+    /// <summary>The handler of an instruction.</summary>
+    /// <param name="i">As Iced decoded it.</param>
+    /// <param name="fpuEncoding">ESC opcode and ModRM of an x87 instruction, else 0.</param>
+    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> For(in Instruction i, uint fpuEncoding) =>
+        fpuEncoding != 0 ? &InstructionExecutor.Fpu
+        // Too long is a protection fault, not an undefined instruction.
+        : i.IsInvalid && i.Length >= MaxLength ? &InstructionExecutor.Privileged
+        : Handlers[(int)i.Mnemonic];
 
     public static bool EndsBlock(Mnemonic mnemonic) => Ends[(int)mnemonic];
 

@@ -12,4 +12,7 @@ public sealed record LguestMachineOptions
     /// hosts without a dependable counter, and keeps time by its timer interrupts. The instruction works in any case.
     /// </summary>
     public bool OfferTimeStampCounter { get; init; } = true;
+
+    /// <summary>How guest code is executed.</summary>
+    public CpuExecution Execution { get; init; } = CpuExecution.Auto;
 }

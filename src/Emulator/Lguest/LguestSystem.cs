@@ -45,7 +45,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     {
         _memory = memory;
         _options = options;
-        _cpu = new Cpu(memory, this);
+        _cpu = new Cpu(memory, this, options.Execution);
         _state = _cpu.State;
         _death = new GuestDeath(_state);
         _data = new LguestData(memory);

@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Decoding;
+using LguestPlug.Emulator.Translation;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Memory;
@@ -31,8 +32,9 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly View _supervisor;
     private readonly View _user;
     private readonly byte* _executed;
+    private readonly FlatTlb? _flat;
 
-    public Mmu(CpuState* state, CpuSystem system, PhysicalMemory memory)
+    public Mmu(CpuState* state, CpuSystem system, PhysicalMemory memory, CodePages code, FlatTlb? flat)
     {
         _state = state;
         _system = system;
@@ -41,12 +43,13 @@ internal sealed unsafe class Mmu : IDisposable
         _user = new View();
         // One bit for each linear page that code was fetched from since the last full flush.
         _executed = (byte*)NativeMemory.AllocZeroed(1 << 17);
-        Code = null!;
+        Code = code;
+        _flat = flat;
         Select(user: false);
     }
 
-    /// <summary>Told of pages that leave the TLB and asked about writes to decoded code. Set once, before any access.</summary>
-    public CodeCache Code { get; set; }
+    /// <summary>Told of pages that leave the TLB and asked about writes to decoded code.</summary>
+    public CodePages Code { get; }
 
     public void Dispose()
     {
@@ -62,6 +65,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         _supervisor.Clear();
         _user.Clear();
+        _flat?.Flush();
         NativeMemory.Clear(_executed, 1 << 17);
         Code.NewGeneration();
     }
@@ -71,6 +75,7 @@ internal sealed unsafe class Mmu : IDisposable
         uint index = (address >> 12) & IndexMask;
         _supervisor.Drop(index, address & PageMask);
         _user.Drop(index, address & PageMask);
+        _flat?.FlushPage(address);
         if ((_executed[address >> 15] & (1 << (int)((address >> 12) & 7))) != 0)
         {
             Code.NewGeneration();
@@ -81,6 +86,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         _supervisor.DropBelow(limit);
         _user.DropBelow(limit);
+        _flat?.FlushBelow(limit);
         Code.NewGeneration();
     }
 
@@ -90,6 +96,7 @@ internal sealed unsafe class Mmu : IDisposable
         nint host = (nint)(_memory.Base + physicalPage);
         _supervisor.WithdrawWrites(host);
         _user.WithdrawWrites(host);
+        _flat?.WithdrawWrites(host);
     }
 
     // ---- fast paths -------------------------------------------------------------------------------------------------
@@ -274,6 +281,22 @@ internal sealed unsafe class Mmu : IDisposable
                 _state->FaultVector = Abandoned;
                 return null;
         }
+    }
+
+    /// <summary>As <see cref="Translate"/>, and enters the page into the flat TLB. <paramref name="direct"/>: writes need no announcement.</summary>
+    public byte* TranslateForGeneratedCode(uint address, bool write, out bool direct)
+    {
+        byte* host = Translate(address, write);
+        direct = false;
+        if (host != null)
+        {
+            bool user = _state->Cpl == 3;
+            TlbEntry* e = (user ? _user : _supervisor).Entries + ((address >> 12) & IndexMask);
+            direct = e->WriteTag == (address & PageMask);
+            _flat!.Fill(user, address, e->Addend, direct);
+        }
+
+        return host;
     }
 
     /// <summary>Guest-physical address of an instruction byte, or <see cref="Block.NoPage"/> after a fault.</summary>

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator.Memory;
+
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>
+/// The TLB that generated code looks into: one addend for each page of the linear address space, for user and supervisor, reads and
+/// writes. It holds what the <see cref="Mmu"/> found and is emptied together with it.
+/// </summary>
+/// <remarks>
+/// The first and the last page of the address space are never entered: the sum of an address and a displacement, which generated
+/// code makes with 64 bits, could otherwise wrap around and reach host memory.
+/// </remarks>
+internal sealed unsafe class FlatTlb
+{
+    private const int MaxFilled = 32768;
+    private const uint LastPage = 0xFFFFF;
+
+    private readonly View _supervisor;
+    private readonly View _user;
+
+    public FlatTlb(TranslatorMemory memory)
+    {
+        _supervisor = new View(memory.FlatTlb(user: false, write: false), memory.FlatTlb(user: false, write: true));
+        _user = new View(memory.FlatTlb(user: true, write: false), memory.FlatTlb(user: true, write: true));
+    }
+
+    /// <summary>Pages entered so far.</summary>
+    public long Fills { get; private set; }
+
+    /// <summary>Enters a page.</summary>
+    /// <param name="user">The view.</param>
+    /// <param name="address">Any address in it.</param>
+    /// <param name="addend">Host address minus linear address.</param>
+    /// <param name="writable">Stores need no further check.</param>
+    public void Fill(bool user, uint address, nint addend, bool writable)
+    {
+        uint page = address >> 12;
+        if (page is not (0 or LastPage))
+        {
+            Fills++;
+            (user ? _user : _supervisor).Fill(page, addend, writable);
+        }
+    }
+
+    /// <summary>Empties all views.</summary>
+    public void Flush()
+    {
+        _supervisor.Clear();
+        _user.Clear();
+    }
+
+    /// <summary>Drops one page.</summary>
+    public void FlushPage(uint address)
+    {
+        _supervisor.Drop(address >> 12);
+        _user.Drop(address >> 12);
+    }
+
+    /// <summary>Drops all pages below an address.</summary>
+    public void FlushBelow(uint limit)
+    {
+        _supervisor.DropBelow(limit >> 12);
+        _user.DropBelow(limit >> 12);
+    }
+
+    /// <summary>Takes back write permission from every mapping of a host page.</summary>
+    public void WithdrawWrites(nint host)
+    {
+        _supervisor.WithdrawWrites(host);
+        _user.WithdrawWrites(host);
+    }
+
+    private sealed class View(nint* reads, nint* writes)
+    {
+        private readonly uint[] _filled = new uint[MaxFilled];
+        private int _count;
+
+        public void Fill(uint page, nint addend, bool writable)
+        {
+            if (reads[page] == 0)
+            {
+                if (_count == MaxFilled)
+                {
+                    Clear();
+                }
+
+                _filled[_count++] = page;
+            }
+
+            reads[page] = addend;
+            writes[page] = writable ? addend : 0;
+        }
+
+        public void Clear()
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                Drop(_filled[i]);
+            }
+
+            _count = 0;
+        }
+
+        // The page stays on the list; filled again it is there twice, which is harmless.
+        public void Drop(uint page)
+        {
+            reads[page] = 0;
+            writes[page] = 0;
+        }
+
+        public void DropBelow(uint limit)
+        {
+            int kept = 0;
+            for (int i = 0; i < _count; i++)
+            {
+                if (_filled[i] < limit)
+                {
+                    Drop(_filled[i]);
+                }
+                else
+                {
+                    _filled[kept++] = _filled[i];
+                }
+            }
+
+            _count = kept;
+        }
+
+        public void WithdrawWrites(nint host)
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                uint page = _filled[i];
+                if (writes[page] != 0 && (nint)(page << 12) + writes[page] == host)
+                {
+                    writes[page] = 0;
+                }
+            }
+        }
+    }
+}

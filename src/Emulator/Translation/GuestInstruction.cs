@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>How the translator treats an instruction.</summary>
+internal enum Treatment : byte
+{
+    /// <summary>The interpreter executes it; the block goes on behind it.</summary>
+    Interpret,
+
+    /// <summary>The interpreter executes it; the block ends.</summary>
+    InterpretLast,
+
+    Nop,
+
+    /// <summary>Copied as it is: the operands are implied registers other than ESP.</summary>
+    Copy,
+
+    /// <summary>A ModRM instruction that means the same on the host, with its operands replaced; memory is only read.</summary>
+    Read,
+
+    /// <summary>The same, and memory is written.</summary>
+    Write,
+
+    IncrementRegister, MoveImmediate, ExchangeEax, SwapBytes, Lea, LoadOffset, StoreOffset,
+    PushRegister, PushImmediate, PushMemory, PopRegister, Leave,
+    Divide, MoveString, StoreString,
+    ClearDirection, SetDirection,
+
+    // These end a block.
+    JumpIf, Jump, JumpIndirect, Call, CallIndirect, Return,
+}
+
+/// <summary>What an instruction does with the six status flags.</summary>
+[Flags]
+internal enum FlagUse : byte
+{
+    None = 0,
+
+    /// <summary>Looks at some.</summary>
+    Reads = 1,
+
+    /// <summary>Sets them all.</summary>
+    Writes = 2,
+
+    /// <summary>Sets some and keeps the others.</summary>
+    Changes = 4,
+}
+
+/// <summary>One guest instruction as the translator sees it.</summary>
+internal struct GuestInstruction
+{
+    public uint Eip;
+    public uint Next;
+
+    /// <summary>Target of a direct branch.</summary>
+    public uint Target;
+
+    public uint ImmediateValue;
+    public int Displacement;
+
+    /// <summary>The opcode; 0x0F00 and the second byte for the two-byte map.</summary>
+    public ushort Opcode;
+
+    /// <summary>ESC opcode and ModRM of an x87 instruction, else 0.</summary>
+    public ushort FpuEncoding;
+
+    public Treatment Treatment;
+    public FlagUse Flags;
+
+    /// <summary>Condition of Jcc, SETcc and CMOVcc, else -1.</summary>
+    public sbyte Condition;
+
+    public byte ModRm;
+    public bool HasModRm;
+    public byte ImmediateLength;
+
+    /// <summary>0x66, a repeat prefix that belongs to the opcode, or 0.</summary>
+    public byte Prefix;
+
+    public bool IsLocked;
+
+    /// <summary>Bytes of the memory operand.</summary>
+    public byte Size;
+
+    /// <summary>Base and index register of the memory operand, or -1.</summary>
+    public sbyte Base, Index;
+
+    public byte Scale;
+
+    /// <summary>Number of the segment register that an address counts from if it is FS or GS, else 0.</summary>
+    public byte Segment;
+
+    /// <summary>The middle field of ModRM.</summary>
+    public readonly int Reg => (ModRm >> 3) & 7;
+
+    /// <summary>The last field of ModRM.</summary>
+    public readonly int Rm => ModRm & 7;
+
+    public readonly bool HasMemory => HasModRm && ModRm < 0xC0;
+
+    /// <summary>The instruction may fault, or others may look at the state in the middle of it.</summary>
+    public readonly bool IsVisible => Treatment switch
+    {
+        Treatment.Read or Treatment.Write => HasMemory,
+        Treatment.Nop or Treatment.Copy or Treatment.IncrementRegister or Treatment.MoveImmediate or Treatment.ExchangeEax
+            or Treatment.SwapBytes or Treatment.Lea or Treatment.ClearDirection or Treatment.SetDirection => false,
+        _ => true,
+    };
+
+    /// <summary>The reg field (or implied operand) is one byte wide.</summary>
+    public bool IsByteRegister;
+}

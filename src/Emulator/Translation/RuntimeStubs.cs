@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static LguestPlug.Emulator.Translation.HostRegister;
+
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>Why generated code was left.</summary>
+internal enum ExitReason
+{
+    /// <summary>EIP says where to go on.</summary>
+    Lookup,
+
+    /// <summary>The same, and the jump at the patch site is to lead there from now on.</summary>
+    Link,
+
+    /// <summary>EIP says where to go on; the mode may have changed.</summary>
+    ModeChange,
+
+    /// <summary>A trap is in the CPU state.</summary>
+    Trap,
+}
+
+/// <summary>
+/// The pieces of machine code that all translated blocks share: the way in, the ways out and the calls into the runtime. They follow
+/// the System V calling convention towards the runtime; towards blocks they keep every guest register.
+/// </summary>
+internal sealed unsafe class RuntimeStubs
+{
+    // Registers the convention lets a callee change, as far as the guest has them.
+    private static readonly int[] s_volatile = [Rax, Rcx, Rdx, Rsi, Rdi];
+
+    private readonly Emitter _e;
+    private readonly byte* _leaveWithReason;
+    private readonly byte* _leaveForTrap;
+
+    /// <summary>Writes the stubs.</summary>
+    public RuntimeStubs(Emitter emitter, nint toExecutable)
+    {
+        _e = emitter;
+        Enter = (delegate* unmanaged<CpuState*, byte*, int>)(EmitEnter() + toExecutable);
+        _leaveWithReason = EmitLeaveWithReason();
+        _leaveForTrap = EmitLeaveForTrap();
+        ExitLookup = EmitExit(ExitReason.Lookup);
+        ExitLink = EmitExit(ExitReason.Link);
+        Memory = EmitMemory();
+        Commit = EmitCommit();
+        Interpret = EmitInterpret();
+    }
+
+    /// <summary>Enters generated code: the state and where to start. Returns an <see cref="ExitReason"/>.</summary>
+    public delegate* unmanaged<CpuState*, byte*, int> Enter { get; }
+
+    /// <summary>Leaves with EIP set.</summary>
+    public byte* ExitLookup { get; }
+
+    /// <summary>Leaves with EIP and the patch site set.</summary>
+    public byte* ExitLink { get; }
+
+    /// <summary>
+    /// For an access that missed: the linear address in r8, in r9 the size, 0x100 for a store, and in bits 16-31 how many
+    /// instructions of the block are not executed if it faults. Returns a host address in r8 and 0 in r9. For a store CF says that
+    /// it goes straight to memory; if clear it goes to the scratch buffer and <see cref="Commit"/> follows it.
+    /// </summary>
+    public byte* Memory { get; }
+
+    /// <summary>
+    /// Makes the store that is in the scratch buffer. Keeps flags. Returns 5 bytes behind the call's end if the block must not go on.
+    /// </summary>
+    public byte* Commit { get; }
+
+    /// <summary>Interprets one instruction: it in r8, how many instructions are not executed if it faults or leaves in r9.</summary>
+    public byte* Interpret { get; }
+
+    /// <summary>Offset from the CPU state of a field of <see cref="TranslatorState"/>.</summary>
+    public static int Field(string name) => (int)Marshal.OffsetOf<TranslatorState>(name) - sizeof(TranslatorState);
+
+    /// <summary>Offset of a field of <see cref="CpuState"/>.</summary>
+    public static int CpuField(string name) => (int)Marshal.OffsetOf<CpuState>(name);
+
+    private byte* EmitEnter()
+    {
+        byte* start = _e.At;
+        Push(Rbx);
+        Push(Rbp);
+        for (int r = 12; r <= 15; r++)
+        {
+            Push(r);
+        }
+
+        // Aligns the stack.
+        Rsp64(Alu.Sub, 8);
+        _e.Registers(0x89, Rdi, State, wide: true);
+        _e.Registers(0x89, Rsi, Temporary, wide: true);
+        _e.LoadState(Budget, Field(nameof(TranslatorState.Budget)));
+        LoadGuest();
+        // jmp r11
+        _e.Registers(0xFF, 4, Temporary);
+        return start;
+    }
+
+    private byte* EmitExit(ExitReason reason)
+    {
+        byte* start = _e.At;
+        SaveGuest();
+        _e.MoveImmediate(Rax, (uint)reason);
+        _e.JumpTo(_leaveWithReason);
+        return start;
+    }
+
+    /// <summary>From here the guest's registers are in the state already.</summary>
+    private byte* EmitLeaveForTrap()
+    {
+        byte* start = _e.At;
+        _e.MoveImmediate(Rax, (uint)ExitReason.Trap);
+        _e.JumpTo(_leaveWithReason);
+        return start;
+    }
+
+    private byte* EmitLeaveWithReason()
+    {
+        byte* start = _e.At;
+        Epilogue();
+        return start;
+    }
+
+    private void Epilogue()
+    {
+        _e.StoreState(Budget, Field(nameof(TranslatorState.Budget)));
+        Rsp64(Alu.Add, 8);
+        for (int r = 15; r >= 12; r--)
+        {
+            Pop(r);
+        }
+
+        Pop(Rbp);
+        Pop(Rbx);
+        _e.Byte(0xC3);
+    }
+
+    private byte* EmitMemory()
+    {
+        byte* start = _e.At;
+        SaveTemporaries();
+        SaveGuest();
+        _e.Registers(0x89, State, Rdi, wide: true);
+        _e.Move(Rsi, Address);
+        _e.Move(Rdx, Addend);
+        Rsp64(Alu.Sub, 8);
+        CallState(Field(nameof(TranslatorState.MemoryHelper)));
+        Rsp64(Alu.Add, 8);
+        _e.Test64(Rax);
+        byte* fault = _e.JumpIf(HostCondition.Equal);
+        _e.Registers(0x89, Rax, Address, wide: true);
+        _e.AluRegisters(Alu.Xor, Addend, Addend);
+        LoadVolatile();
+        LoadTemporaries();
+        // CF: nothing is pending.
+        _e.CompareState(Field(nameof(TranslatorState.PendingSize)), 1);
+        _e.Byte(0xC3);
+        _e.Bind(fault);
+        // The way back into the block is not taken.
+        Rsp64(Alu.Add, 8);
+        _e.JumpTo(_leaveForTrap);
+        return start;
+    }
+
+    private byte* EmitCommit()
+    {
+        byte* start = _e.At;
+        _e.Byte(0x9C); // pushfq
+        SaveTemporaries();
+        SaveGuest();
+        _e.Registers(0x89, State, Rdi, wide: true);
+        CallState(Field(nameof(TranslatorState.CommitHelper)));
+        // The helper returns 0 or 5; [rsp+8] is the return address.
+        _e.Memory(0x01, Rax, Rsp, 8, wide: true);
+        LoadVolatile();
+        LoadTemporaries();
+        _e.Byte(0x9D); // popfq
+        _e.Byte(0xC3);
+        return start;
+    }
+
+    private byte* EmitInterpret()
+    {
+        byte* start = _e.At;
+        SaveGuest();
+        _e.Registers(0x89, State, Rdi, wide: true);
+        _e.Registers(0x89, Address, Rsi, wide: true);
+        _e.Move(Rdx, Addend);
+        Rsp64(Alu.Sub, 8);
+        CallState(Field(nameof(TranslatorState.SlowHelper)));
+        Rsp64(Alu.Add, 8);
+        _e.Registers(0x85, Rax, Rax);
+        byte* leave = _e.JumpIf(HostCondition.NotEqual);
+        LoadGuest();
+        _e.Byte(0xC3);
+        _e.Bind(leave);
+        Rsp64(Alu.Add, 8);
+        _e.JumpTo(_leaveWithReason);
+        return start;
+    }
+
+    private void CallState(int offset) => _e.Memory(0xFF, 2, State, offset);
+
+    private void SaveGuest()
+    {
+        for (int g = 0; g < 8; g++)
+        {
+            _e.StoreState(Of(g), g * 4);
+        }
+    }
+
+    private void LoadGuest()
+    {
+        for (int g = 0; g < 8; g++)
+        {
+            _e.LoadState(Of(g), g * 4);
+        }
+    }
+
+    private void LoadVolatile()
+    {
+        foreach (int r in s_volatile)
+        {
+            _e.LoadState(r, r * 4);
+        }
+    }
+
+    private void SaveTemporaries()
+    {
+        _e.StoreState64(SharedAddend, Field(nameof(TranslatorState.SavedShared)));
+        _e.StoreState64(Temporary, Field(nameof(TranslatorState.SavedTemporary)));
+    }
+
+    private void LoadTemporaries()
+    {
+        _e.LoadState64(SharedAddend, Field(nameof(TranslatorState.SavedShared)));
+        _e.LoadState64(Temporary, Field(nameof(TranslatorState.SavedTemporary)));
+    }
+
+    private void Push(int register)
+    {
+        if (register > 7)
+        {
+            _e.Byte(0x41);
+        }
+
+        _e.Byte(0x50 | (register & 7));
+    }
+
+    private void Pop(int register)
+    {
+        if (register > 7)
+        {
+            _e.Byte(0x41);
+        }
+
+        _e.Byte(0x58 | (register & 7));
+    }
+
+    private void Rsp64(int operation, int value)
+    {
+        _e.Registers(0x83, operation, Rsp, wide: true);
+        _e.Byte(value);
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using LguestPlug.Emulator.Decoding;
+using LguestPlug.Emulator.Interpretation;
+using LguestPlug.Emulator.Memory;
+
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>Runs flat 32-bit guest code as machine code of the host: the counterpart of <see cref="Interpreter"/>.</summary>
+internal sealed unsafe class Translator : IDisposable
+{
+    /// <summary>
+    /// Instructions between two looks at what other threads want. Generated code counts down and looks at nothing else; so many take
+    /// a few microseconds.
+    /// </summary>
+    public const int Slice = 16384;
+
+    private readonly TranslatorMemory _tables;
+    private readonly TranslatorState* _local;
+    private readonly CpuState* _state;
+    private readonly Mmu _mmu;
+    private readonly CodePages _pages;
+    private readonly InstructionExecutor _executor;
+    private readonly ExecutableMemory _arena;
+    private readonly GCHandle _self;
+
+    public Translator(TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor)
+    {
+        _tables = tables;
+        _state = tables.Cpu;
+        _local = tables.State;
+        _mmu = mmu;
+        _pages = pages;
+        _executor = executor;
+        _arena = arena;
+        Cache = new TranslationCache(tables, arena, mmu, memory, pages);
+        pages.Add(Cache);
+        _self = GCHandle.Alloc(this);
+        _local->Owner = GCHandle.ToIntPtr(_self);
+        _local->MemoryHelper = (nint)(delegate* unmanaged<CpuState*, uint, uint, byte*>)&AccessMemory;
+        _local->CommitHelper = (nint)(delegate* unmanaged<CpuState*, int>)&CommitStore;
+        _local->SlowHelper = (nint)(delegate* unmanaged<CpuState*, SlowInstruction*, int, int>)&InterpretOne;
+    }
+
+    /// <summary>The translated code.</summary>
+    public TranslationCache Cache { get; }
+
+    /// <summary>True if code of this mode is translated.</summary>
+    public static bool Handles(CodeMode mode) => (mode & ~CodeMode.User) == 0;
+
+    /// <summary>Runs from EIP on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public ExecutionEnd Run()
+    {
+        CpuState* s = _state;
+        TranslatorState* local = _local;
+        SaveFlags();
+        while (true)
+        {
+            long left = Volatile.Read(ref s->InstructionLimit) - s->InstructionCount;
+            if (left <= 0)
+            {
+                return Leave(ExecutionEnd.Limit);
+            }
+
+            _pages.DropStalePages();
+            byte* code = Cache.Find(s->Eip, out TranslatedBlock* block);
+            if (code == null)
+            {
+                // Fetching there faulted: the instruction did not even begin.
+                _executor.FaultEip = s->Eip;
+                local->PatchSite = null;
+                return Leave(ExecutionEnd.Trap);
+            }
+
+            if (local->PatchSite != null)
+            {
+                if (block != null)
+                {
+                    Cache.Link(local->PatchSite, block);
+                }
+
+                local->PatchSite = null;
+            }
+
+            // A block is executed whole: there must be room for the longest.
+            int budget = (int)Math.Clamp(left, BlockTranslator.MaxInstructions, Slice);
+            local->Budget = budget;
+            local->Unexecuted = 0;
+            var reason = (ExitReason)Cache.Stubs.Enter(s, code);
+            s->InstructionCount += budget - local->Budget - local->Unexecuted;
+            if (reason == ExitReason.Trap)
+            {
+                return Leave(ExecutionEnd.Trap);
+            }
+
+            if (reason == ExitReason.ModeChange)
+            {
+                return Leave(ExecutionEnd.Lookup);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        Cache.Dispose();
+        _arena.Dispose();
+        _self.Free();
+    }
+
+    private ExecutionEnd Leave(ExecutionEnd end)
+    {
+        LoadFlags();
+        return end;
+    }
+
+    // ---- the flags' two forms -------------------------------------------------------------------------------------------
+
+    /// <summary>Brings the flags from the interpreter's form into that of generated code.</summary>
+    private void SaveFlags()
+    {
+        uint flags = Eflags.Get(_state);
+        _local->Flags = ((flags & 0xFF) << 8) | ((flags & Eflags.Overflow) >> 11);
+    }
+
+    private void LoadFlags()
+    {
+        uint saved = _local->Flags;
+        Eflags.SetStatus(_state, ((saved >> 8) & 0xFF) | ((saved & 1) << 11));
+    }
+
+    // ---- called from generated code -------------------------------------------------------------------------------------
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Translator Of(CpuState* s) =>
+        Unsafe.As<Translator>(GCHandle.FromIntPtr(((TranslatorState*)s - 1)->Owner).Target!);
+
+    /// <summary>An access that the flat TLB does not know, or that crosses pages. Returns where to make it; null after a fault.</summary>
+    [UnmanagedCallersOnly]
+    private static byte* AccessMemory(CpuState* s, uint address, uint information) => Of(s).AccessMemory(address, information);
+
+    private byte* AccessMemory(uint address, uint information)
+    {
+        uint size = information & 0xFF;
+        bool write = (information & 0x100) != 0;
+        TranslatorState* local = _local;
+        local->PendingSize = 0;
+        if ((address & 0xFFF) + size <= 0x1000)
+        {
+            byte* host = _mmu.TranslateForGeneratedCode(address, write, out bool direct);
+            if (host == null)
+            {
+                return Fault(information);
+            }
+
+            if (!write || direct)
+            {
+                return host;
+            }
+        }
+        else if (write && !_mmu.ProbeWrite(address, size))
+        {
+            return Fault(information);
+        }
+
+        if (!_mmu.Read(address, local->Scratch, size))
+        {
+            return Fault(information);
+        }
+
+        if (write)
+        {
+            local->PendingAddress = address;
+            local->PendingSize = size;
+        }
+
+        return local->Scratch;
+    }
+
+    private byte* Fault(uint information)
+    {
+        _local->Unexecuted = (int)(information >> 16);
+        _executor.FaultEip = _state->Eip;
+        return null;
+    }
+
+    /// <summary>Makes the pending store. Returns how many bytes further generated code goes on: 5 if the block must end.</summary>
+    [UnmanagedCallersOnly]
+    private static int CommitStore(CpuState* s) => Of(s).CommitStore();
+
+    private int CommitStore()
+    {
+        Cache.HasDropped = false;
+        // Cannot fault: it was probed.
+        _ = _mmu.Write(_local->PendingAddress, _local->Scratch, _local->PendingSize);
+        return Cache.HasDropped ? 5 : 0;
+    }
+
+    /// <summary>Interprets one instruction. Returns 0 to go on, else an <see cref="ExitReason"/>.</summary>
+    [UnmanagedCallersOnly]
+    private static int InterpretOne(CpuState* s, SlowInstruction* instruction, int unexecuted) => Of(s).InterpretOne(instruction, unexecuted);
+
+    private int InterpretOne(SlowInstruction* instruction, int unexecuted)
+    {
+        uint eip = _state->Eip;
+        LoadFlags();
+        Cache.HasDropped = false;
+        SlowResult result = instruction->Handler(_executor, instruction);
+        SaveFlags();
+        switch (result)
+        {
+            case SlowResult.Done when !Cache.HasDropped:
+                return 0;
+            case SlowResult.Done:
+                _state->Eip = instruction->Instruction.NextIP32;
+                _local->Unexecuted = unexecuted - 1;
+                return (int)ExitReason.ModeChange;
+            case SlowResult.Leave:
+                _local->Unexecuted = unexecuted - 1;
+                return (int)ExitReason.ModeChange;
+            default:
+                _local->Unexecuted = unexecuted;
+                _executor.FaultEip = eip;
+                return (int)ExitReason.Trap;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>
+/// One reservation that generated code reaches by constant displacements from the CPU state: the state itself, the jump cache and
+/// the flat TLBs. The kernel commits what is used.
+/// </summary>
+internal sealed unsafe partial class TranslatorMemory : IDisposable
+{
+    /// <summary>Entries of one flat TLB: one for each page of the linear address space.</summary>
+    public const int FlatEntries = 1 << 20;
+
+    /// <summary>Entries of the jump cache.</summary>
+    public const int JumpEntries = 1 << JumpBits;
+
+    public const int JumpBits = 16;
+
+    /// <summary>Offsets from the CPU state.</summary>
+    public const int JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpEntries * 16);
+
+    private const int FlatBytes = FlatEntries * 8;
+    private const int StateOffset = 0x1000;
+    private const long Length = StateOffset + FlatOffset + (4L * FlatBytes);
+    private const int ProtRead = 1, ProtWrite = 2, MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
+
+    private readonly byte* _memory;
+
+    public TranslatorMemory()
+    {
+        nint memory = Map(0, (nuint)Length, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
+        if (memory == -1)
+        {
+            throw new OutOfMemoryException($"cannot reserve {Length} bytes for the translator's tables");
+        }
+
+        _memory = (byte*)memory;
+        Cpu = (CpuState*)(_memory + StateOffset);
+        State = (TranslatorState*)(_memory + StateOffset - sizeof(TranslatorState));
+    }
+
+    public CpuState* Cpu { get; }
+
+    public TranslatorState* State { get; }
+
+    public TranslatedJump* Jumps => (TranslatedJump*)((byte*)Cpu + JumpOffset);
+
+    /// <summary>Offset from the CPU state of the flat TLB for reads; the one for writes follows.</summary>
+    public static int FlatTlbOffset(bool user, bool write) => FlatOffset + (((user ? 2 : 0) + (write ? 1 : 0)) * FlatBytes);
+
+    /// <summary>A flat TLB: for each page what to add to a linear address, or 0.</summary>
+    public nint* FlatTlb(bool user, bool write) => (nint*)((byte*)Cpu + FlatTlbOffset(user, write));
+
+    public void Dispose() => _ = Unmap((nint)_memory, (nuint)Length);
+
+    [LibraryImport("libc", EntryPoint = "mmap")]
+    private static partial nint Map(nint address, nuint length, int protection, int flags, int file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    private static partial int Unmap(nint address, nuint length);
+}
+
+/// <summary>One entry of the jump cache.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct TranslatedJump
+{
+    /// <summary>The code key in the upper half, the address in the lower.</summary>
+    public ulong Tag;
+
+    /// <summary>Where the translated block starts.</summary>
+    public byte* Code;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+
+namespace LguestPlug.Emulator.Translation;
+
+/// <summary>
+/// What generated code keeps beside the CPU state. It lies right before the <see cref="CpuState"/>, within reach of short
+/// displacements; behind that lie the jump cache and the flat TLBs (<see cref="TranslatorMemory"/>).
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal unsafe struct TranslatorState
+{
+    /// <summary>The six status flags while they are not in the host's: LAHF's byte in bits 8-15, OF in bit 0.</summary>
+    public uint Flags;
+
+    /// <summary>Instructions left when generated code was left.</summary>
+    public int Budget;
+
+    /// <summary>What jump cache entries must carry in their upper half.</summary>
+    public ulong JumpKey;
+
+    /// <summary>The jump (its displacement field) that wants to be linked to the block now looked up.</summary>
+    public byte* PatchSite;
+
+    public ulong SavedShared;
+    public ulong SavedTemporary;
+
+    /// <summary>Linear address of a store that is made on <see cref="Scratch"/> first.</summary>
+    public uint PendingAddress;
+
+    /// <summary>Its size in bytes; 0 if there is none.</summary>
+    public uint PendingSize;
+
+    /// <summary>Stands for guest memory where an access crosses pages or may hit translated code.</summary>
+    public fixed byte Scratch[16];
+
+    public nint MemoryHelper;
+    public nint CommitHelper;
+    public nint SlowHelper;
+
+    /// <summary>A handle of the <see cref="Translator"/>.</summary>
+    public nint Owner;
+
+    /// <summary>Instructions of the block that was left which were taken from the budget but not executed.</summary>
+    public int Unexecuted;
+
+    /// <summary>1 while the guest's x87 and SSE registers are in the host's.</summary>
+    public uint FpuLoaded;
+}
