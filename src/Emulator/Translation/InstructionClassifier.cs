@@ -76,6 +76,11 @@ internal static unsafe class InstructionClassifier
             i.Treatment = i.Treatment >= Treatment.JumpIf ? Treatment.InterpretLast : Treatment.Interpret;
         }
 
+        if (i.Treatment is Treatment.Interpret or Treatment.InterpretLast)
+        {
+            i.Flags = FlagUse.None;
+        }
+
         if (i.Segment != 0 && !i.HasMemory && i.Treatment is not (Treatment.LoadOffset or Treatment.StoreOffset))
         {
             if (i.Treatment is Treatment.MoveString or Treatment.StoreString)

@@ -136,7 +136,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     /// <summary>Finds or translates the code at an address; null after a fault. The arena may be emptied: no link site outlives this.</summary>
     public byte* Find(uint eip, out TranslatedBlock* found)
     {
-        TranslatedJump* jump = _tables.Jumps + ((eip * BlockTranslator.JumpHash) >> (32 - TranslatorMemory.JumpBits));
+        TranslatedJump* jump = JumpOf(eip);
         ulong tag = _tables.State->JumpKey | eip;
         found = null;
         if (jump->Tag == tag)
@@ -309,7 +309,13 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
             RemoveFromPage(block, block->SecondPage >> 12);
         }
 
-        // Whoever still comes here by the jump cache or a link finds the way out.
+        TranslatedJump* jump = JumpOf(block->Eip);
+        if (jump->Code == block->Entry + _arena.ToExecutable)
+        {
+            jump->Tag = 0;
+        }
+
+        // Whoever still comes here by a link finds the way out.
         *block->Entry = 0xE9;
         Emitter.Bind(block->Entry + 1, block->Stale);
     }
@@ -339,6 +345,8 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _slow = _slowInstructions;
         _tables.State->PatchSite = null;
     }
+
+    private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + ((eip * BlockTranslator.JumpHash) >> (32 - TranslatorMemory.JumpBits));
 
     private void ClearJumps() => NativeMemory.Clear(_tables.Jumps, TranslatorMemory.JumpEntries * (nuint)sizeof(TranslatedJump));
 

@@ -2,9 +2,9 @@
 namespace LguestPlug.Emulator.Tests.HostComparison;
 
 /// <summary>Runs cases on the embedded CPU against outcomes that are already known.</summary>
-internal sealed class CaseRunner : IDisposable
+internal sealed class CaseRunner(CpuExecution execution) : IDisposable
 {
-    private EmulatedCpu _cpu = new();
+    private EmulatedCpu _cpu = new(execution);
 
     public DifferenceReport Report { get; } = new();
 
@@ -21,7 +21,7 @@ internal sealed class CaseRunner : IDisposable
         {
             differences = [$"threw {e.GetType().Name}: {e.Message}"];
             _cpu.Dispose();
-            _cpu = new EmulatedCpu();
+            _cpu = new EmulatedCpu(execution);
         }
 
         Report.Add(test, differences);

@@ -23,7 +23,7 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
     private CpuOutcome? _outcome;
     private bool _started;
 
-    public EmulatedCpu()
+    public EmulatedCpu(CpuExecution execution)
     {
         uint pages = (uint)PageCount + 1;
         _memory = (byte*)NativeMemory.AlignedAlloc(pages * HostWindow.PageBytes, HostWindow.PageBytes);
@@ -31,7 +31,7 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
         byte* parking = _memory + (PageCount * HostWindow.PageBytes);
         parking[0] = 0xEB;
         parking[1] = 0xFE;
-        _cpu = new Cpu(new PhysicalMemory((nint)_memory, pages), this);
+        _cpu = new Cpu(new PhysicalMemory((nint)_memory, pages), this, execution);
     }
 
     public CpuOutcome Run(CpuCase test)

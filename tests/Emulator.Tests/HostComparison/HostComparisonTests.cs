@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Tests.HostComparison.Generators;
 
 namespace LguestPlug.Emulator.Tests.HostComparison;
@@ -16,10 +17,17 @@ public class HostComparisonTests(ITestOutputHelper output)
 
     private static string RecordedPath => Path.Combine(AppContext.BaseDirectory, "HostComparison", "recorded-cases.bin");
 
-    [Fact]
-    public void AgreesWithTheRecordedHost()
+    /// <summary>The ways this machine can execute guest code.</summary>
+    public static TheoryData<CpuExecution> Executions =>
+        RuntimeInformation.ProcessArchitecture == Architecture.X64
+            ? [CpuExecution.Interpreter, CpuExecution.Translator]
+            : [CpuExecution.Interpreter];
+
+    [Theory]
+    [MemberData(nameof(Executions))]
+    public void AgreesWithTheRecordedHost(CpuExecution execution)
     {
-        using CaseRunner runner = new();
+        using CaseRunner runner = new(execution);
         foreach ((CpuCase test, CpuOutcome outcome) in RecordedCases.Load(RecordedPath))
         {
             runner.Check(test, outcome);
@@ -28,8 +36,9 @@ public class HostComparisonTests(ITestOutputHelper output)
         Judge(runner.Report);
     }
 
-    [Fact]
-    public void AgreesWithThisHost()
+    [Theory]
+    [MemberData(nameof(Executions))]
+    public void AgreesWithThisHost(CpuExecution execution)
     {
         using HostCpu? host = HostCpu.TryStart(out string reason);
         if (host is null)
@@ -37,7 +46,7 @@ public class HostComparisonTests(ITestOutputHelper output)
             Assert.Skip(reason);
         }
 
-        using CaseRunner runner = new();
+        using CaseRunner runner = new(execution);
         foreach ((CpuCase test, CpuOutcome outcome) in RunOn(host, CaseCatalog.All()))
         {
             runner.Check(test, outcome);
