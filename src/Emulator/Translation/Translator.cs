@@ -61,6 +61,8 @@ internal sealed unsafe class Translator : IDisposable
             long left = Volatile.Read(ref s->InstructionLimit) - s->InstructionCount;
             if (left <= 0)
             {
+                // An interrupt may come now: the next block is not the jump's target.
+                local->PatchSite = null;
                 return Leave(ExecutionEnd.Limit);
             }
 
