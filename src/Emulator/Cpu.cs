@@ -71,6 +71,9 @@ public sealed unsafe class Cpu : IDisposable
     /// <summary>The pending trap is an INT n, INT3 or INTO.</summary>
     internal bool TrapIsSoftware { get; set; }
 
+    /// <summary>Brings x87, MMX and SSE registers into <see cref="State"/>, wherever they are.</summary>
+    public void TakeFpuState() => _translator?.Fpu.ToState();
+
     /// <summary>A segment register's visible and hidden part.</summary>
     public Segment GetSegment(SegmentRegister register) => (&State->Es)[(int)register];
 
@@ -145,6 +148,7 @@ public sealed unsafe class Cpu : IDisposable
 
             if (_translator != null && Translator.Handles(mode))
             {
+                mode |= _translator.InterpretsFpu ? CodeMode.InterpretedFpu : CodeMode.None;
                 if (mode != _translator.Cache.Mode)
                 {
                     _translator.Cache.Mode = mode;

@@ -84,4 +84,7 @@ internal enum CodeMode : uint
 
     /// <summary>CS.D is 0.</summary>
     SixteenBit = 8,
+
+    /// <summary>The translator leaves x87 and SSE instructions to the interpreter.</summary>
+    InterpretedFpu = 16,
 }

@@ -11,6 +11,7 @@ internal sealed unsafe partial class InstructionExecutor
 {
     internal static SlowResult Wait(InstructionExecutor x, SlowInstruction* p)
     {
+        x._cpu.TakeFpuState();
         // CR0.MP is always set: WAIT respects TS.
         if (x._s->TaskSwitched != 0)
         {
@@ -109,6 +110,7 @@ internal sealed unsafe partial class InstructionExecutor
     /// <summary>Device not available, then an exception that an earlier instruction left behind.</summary>
     private bool MayExecute(int esc, int modrm)
     {
+        _cpu.TakeFpuState();
         if (_s->TaskSwitched != 0)
         {
             return Deny(TrapVector.DeviceNotAvailable, 0);

@@ -131,7 +131,11 @@ internal sealed unsafe partial class InstructionExecutor
         return SlowResult.Done;
     }
 
-    private bool MayUseVectors() => _s->TaskSwitched == 0 || Deny(TrapVector.DeviceNotAvailable, 0);
+    private bool MayUseVectors()
+    {
+        _cpu.TakeFpuState();
+        return _s->TaskSwitched == 0 || Deny(TrapVector.DeviceNotAvailable, 0);
+    }
 
     /// <summary>An MMX instruction makes the top of the stack register 0 and all registers valid (Intel SDM vol. 3, 12.2).</summary>
     private void EnterMmx()

@@ -115,7 +115,8 @@ internal sealed unsafe partial class BlockTranslator
         {
             // test r8b, size - 1
             _e.Registers(0xF6, 0, Address);
-            _e.Byte(size - 1);
+            // Ten bytes cross no page unless they cross one of its paragraphs.
+            _e.Byte(size == 10 ? 15 : size - 1);
             access.Misaligned = _e.JumpIf(HostCondition.NotEqual);
         }
 

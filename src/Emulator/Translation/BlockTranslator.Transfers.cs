@@ -115,7 +115,6 @@ internal sealed unsafe partial class BlockTranslator
         _e.Move64Immediate(Address, (ulong)PrepareInterpreted(k));
         _e.MoveImmediate(Addend, (uint)(_count - k));
         _e.CallTo(_stubs.Interpret);
-        _flags = FlagsAt.Memory;
     }
 
     private SlowInstruction* PrepareInterpreted(int k)
@@ -129,7 +128,7 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>On a condition, instruction k is left to the interpreter, before it has had any effect. Flags are in the state.</summary>
     private void Detour(int k, int condition) =>
-        _detours[_detourCount++] = new Detoured { Jump = _e.JumpIf(condition), Instruction = k };
+        _detours[_detourCount++] = new Detoured { Jump = _e.JumpIf(condition), Instruction = k, FpuIsLoaded = _fpuIsLoaded };
 
     /// <summary>The instruction's detours lead back here.</summary>
     private void EndDetours()
@@ -148,6 +147,11 @@ internal sealed unsafe partial class BlockTranslator
             _e.Bind(detour.Jump);
             ref GuestInstruction i = ref _code[detour.Instruction];
             Interpret(ref i, detour.Instruction);
+            if (detour.FpuIsLoaded)
+            {
+                LoadFpu(i.Next, _count - detour.Instruction - 1);
+            }
+
             if (i.Flags != FlagUse.None)
             {
                 RestoreFlags();
@@ -190,5 +194,6 @@ internal sealed unsafe partial class BlockTranslator
         public byte* Jump;
         public byte* Back;
         public int Instruction;
+        public bool FpuIsLoaded;
     }
 }

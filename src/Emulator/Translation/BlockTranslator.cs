@@ -66,6 +66,12 @@ internal sealed unsafe partial class BlockTranslator
     {
         InstructionClassifier.Classify(bytes, decoded, eip, out _code[_count]);
         _decoded[_count] = decoded;
+        if (_code[_count].Treatment == Treatment.Fpu && (_mode & CodeMode.InterpretedFpu) != 0)
+        {
+            _code[_count].Treatment = Treatment.Interpret;
+            _code[_count].Flags = FlagUse.None;
+        }
+
         Treatment treatment = _code[_count++].Treatment;
         return treatment < Treatment.JumpIf && treatment != Treatment.InterpretLast && _count < MaxInstructions;
     }
@@ -81,7 +87,8 @@ internal sealed unsafe partial class BlockTranslator
     {
         _crossesPage = crossesPage;
         _slow = slow;
-        _accessCount = _exitCount = _detourCount = 0;
+        _accessCount = _exitCount = _detourCount = _fpuLoadCount = 0;
+        _fpuIsLoaded = false;
         _e.At = _entry = hot;
         FindFlagNeeds();
         _flags = FlagsAt.Memory;
@@ -104,6 +111,7 @@ internal sealed unsafe partial class BlockTranslator
         _e.At = cold;
         WriteAccesses();
         WriteDetours();
+        WriteFpuLoads();
         WriteExits();
 
         _e.Bind(limit);
@@ -200,6 +208,9 @@ internal sealed unsafe partial class BlockTranslator
             case Treatment.StoreString:
                 TranslateString(i, k);
                 break;
+            case Treatment.Fpu:
+                TranslateFpu(i, k);
+                break;
             case Treatment.ClearDirection:
                 LoseFlags(k);
                 ChangeDirection(Alu.And, ~Eflags.Direction);
@@ -248,6 +259,8 @@ internal sealed unsafe partial class BlockTranslator
             default:
                 LoseFlags(k);
                 Interpret(ref i, k);
+                _flags = FlagsAt.Memory;
+                _fpuIsLoaded = false;
                 if (i.Treatment == Treatment.InterpretLast)
                 {
                     _e.StoreStateImmediate(_eipField, i.Next);

@@ -24,6 +24,10 @@ internal enum Treatment : byte
     IncrementRegister, MoveImmediate, ExchangeEax, SwapBytes, Lea, LoadOffset, StoreOffset,
     PushRegister, PushImmediate, PushMemory, PopRegister, Leave,
     Divide, MoveString, StoreString,
+
+    /// <summary>x87: executed by the host's unit.</summary>
+    Fpu,
+
     ClearDirection, SetDirection,
 
     // These end a block.
@@ -106,6 +110,9 @@ internal struct GuestInstruction
             or Treatment.SwapBytes or Treatment.Lea or Treatment.ClearDirection or Treatment.SetDirection => false,
         _ => true,
     };
+
+    /// <summary>An x87 instruction that writes its memory operand.</summary>
+    public bool IsFpuStore;
 
     /// <summary>The reg field (or implied operand) is one byte wide.</summary>
     public bool IsByteRegister;

@@ -285,6 +285,12 @@ internal static unsafe class InstructionClassifier
             case 0xFD:
                 i.Treatment = Treatment.SetDirection;
                 break;
+            case 0x9B:
+                i.Treatment = Treatment.Fpu;
+                break;
+            case >= 0xD8 and <= 0xDF:
+                ChooseFpu(ref i, opcode);
+                break;
             case 0xF6 or 0xF7:
                 ChooseGroup3(ref i, opcode == 0xF6, narrow);
                 break;
@@ -393,6 +399,47 @@ internal static unsafe class InstructionClassifier
             case 3 or 5:
                 i.Treatment = Treatment.InterpretLast;
                 break;
+        }
+    }
+
+    private static void ChooseFpu(ref GuestInstruction i, int opcode)
+    {
+        if (!i.HasMemory)
+        {
+            i.Treatment = Treatment.Fpu;
+            i.Flags = opcode is 0xDA or 0xDB && i.ModRm < 0xE0 ? FlagUse.Reads // FCMOVcc
+                : opcode is 0xDB or 0xDF && i.ModRm is >= 0xE8 and < 0xF8 ? FlagUse.Writes // F(U)COMI
+                : FlagUse.None;
+            return;
+        }
+
+        // Size of the operand, negative if it is written; 0 for what is left to the interpreter: environment images, and later additions.
+        int size = (opcode, i.Reg) switch
+        {
+            (0xD8 or 0xDA, _) => 4,
+            (0xDC, _) => 8,
+            (0xDE, _) => 2,
+            (0xD9 or 0xDB, 0) => 4,
+            (0xD9 or 0xDB, 2 or 3) => -4,
+            (0xD9, 5) => 2,
+            (0xD9 or 0xDD, 7) => -2,
+            (0xDB, 5) => 10,
+            (0xDB, 7) => -10,
+            (0xDD, 0) => 8,
+            (0xDD, 2 or 3) => -8,
+            (0xDF, 0) => 2,
+            (0xDF, 2 or 3) => -2,
+            (0xDF, 4) => 10,
+            (0xDF, 5) => 8,
+            (0xDF, 6) => -10,
+            (0xDF, 7) => -8,
+            _ => 0,
+        };
+        if (size != 0 && i.Segment == 0)
+        {
+            i.Treatment = Treatment.Fpu;
+            i.Size = (byte)Math.Abs(size);
+            i.IsFpuStore = size < 0;
         }
     }
 

@@ -46,6 +46,7 @@ internal sealed unsafe class RuntimeStubs
         Memory = EmitMemory();
         Commit = EmitCommit();
         Interpret = EmitInterpret();
+        LoadFpu = EmitLoadFpu();
     }
 
     /// <summary>Enters generated code: the state and where to start. Returns an <see cref="ExitReason"/>.</summary>
@@ -71,6 +72,12 @@ internal sealed unsafe class RuntimeStubs
 
     /// <summary>Interprets one instruction: it in r8, how many instructions are not executed if it faults or leaves in r9.</summary>
     public byte* Interpret { get; }
+
+    /// <summary>
+    /// Takes the guest's x87 and SSE registers into the host's: EIP is set; how many instructions are not executed if that is not
+    /// possible in r9.
+    /// </summary>
+    public byte* LoadFpu { get; }
 
     /// <summary>Offset from the CPU state of a field of <see cref="TranslatorState"/>.</summary>
     public static int Field(string name) => (int)Marshal.OffsetOf<TranslatorState>(name) - sizeof(TranslatorState);
@@ -103,6 +110,7 @@ internal sealed unsafe class RuntimeStubs
     {
         byte* start = _e.At;
         SaveGuest();
+        SaveFpu(FpuHome.Image);
         _e.MoveImmediate(Rax, (uint)reason);
         _e.JumpTo(_leaveWithReason);
         return start;
@@ -143,6 +151,7 @@ internal sealed unsafe class RuntimeStubs
         byte* start = _e.At;
         SaveTemporaries();
         SaveGuest();
+        SaveFpu(FpuHome.ImageForCall);
         _e.Registers(0x89, State, Rdi, wide: true);
         _e.Move(Rsi, Address);
         _e.Move(Rdx, Addend);
@@ -153,6 +162,7 @@ internal sealed unsafe class RuntimeStubs
         byte* fault = _e.JumpIf(HostCondition.Equal);
         _e.Registers(0x89, Rax, Address, wide: true);
         _e.AluRegisters(Alu.Xor, Addend, Addend);
+        ReloadFpu();
         LoadVolatile();
         LoadTemporaries();
         // CF: nothing is pending.
@@ -171,10 +181,12 @@ internal sealed unsafe class RuntimeStubs
         _e.Byte(0x9C); // pushfq
         SaveTemporaries();
         SaveGuest();
+        SaveFpu(FpuHome.ImageForCall);
         _e.Registers(0x89, State, Rdi, wide: true);
         CallState(Field(nameof(TranslatorState.CommitHelper)));
         // The helper returns 0 or 5; [rsp+8] is the return address.
         _e.Memory(0x01, Rax, Rsp, 8, wide: true);
+        ReloadFpu();
         LoadVolatile();
         LoadTemporaries();
         _e.Byte(0x9D); // popfq
@@ -186,6 +198,7 @@ internal sealed unsafe class RuntimeStubs
     {
         byte* start = _e.At;
         SaveGuest();
+        SaveFpu(FpuHome.Image);
         _e.Registers(0x89, State, Rdi, wide: true);
         _e.Registers(0x89, Address, Rsi, wide: true);
         _e.Move(Rdx, Addend);
@@ -200,6 +213,50 @@ internal sealed unsafe class RuntimeStubs
         Rsp64(Alu.Add, 8);
         _e.JumpTo(_leaveWithReason);
         return start;
+    }
+
+    private byte* EmitLoadFpu()
+    {
+        byte* start = _e.At;
+        SaveGuest();
+        _e.Registers(0x89, State, Rdi, wide: true);
+        _e.Move(Rsi, Addend);
+        Rsp64(Alu.Sub, 8);
+        CallState(Field(nameof(TranslatorState.FpuHelper)));
+        Rsp64(Alu.Add, 8);
+        _e.Registers(0x85, Rax, Rax);
+        byte* leave = _e.JumpIf(HostCondition.NotEqual);
+        LoadFpuImage();
+        LoadVolatile();
+        _e.Byte(0xC3);
+        _e.Bind(leave);
+        Rsp64(Alu.Add, 8);
+        _e.JumpTo(_leaveWithReason);
+        return start;
+    }
+
+    /// <summary>If the guest's x87 and SSE registers are in the host's, saves them: the runtime uses those.</summary>
+    private void SaveFpu(FpuHome home)
+    {
+        _e.CompareState(Field(nameof(TranslatorState.FpuHome)), (int)FpuHome.Host);
+        byte* skip = _e.JumpIfShort(HostCondition.NotEqual);
+        _e.Memory(0x0FAE, 0, State, TranslatorMemory.FpuImageOffset); // fxsave
+        _e.StoreStateImmediate(Field(nameof(TranslatorState.FpuHome)), (uint)home);
+        _e.BindShort(skip);
+    }
+
+    private void ReloadFpu()
+    {
+        _e.CompareState(Field(nameof(TranslatorState.FpuHome)), (int)FpuHome.ImageForCall);
+        byte* skip = _e.JumpIfShort(HostCondition.NotEqual);
+        LoadFpuImage();
+        _e.BindShort(skip);
+    }
+
+    private void LoadFpuImage()
+    {
+        _e.Memory(0x0FAE, 1, State, TranslatorMemory.FpuImageOffset); // fxrstor
+        _e.StoreStateImmediate(Field(nameof(TranslatorState.FpuHome)), (uint)FpuHome.Host);
     }
 
     private void CallState(int offset) => _e.Memory(0xFF, 2, State, offset);

@@ -22,7 +22,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private const int JoinedBytes = 32;
 
     // Bits of CodeMode in the code key.
-    private const int ModeBits = 4;
+    private const int ModeBits = 5;
 
     private readonly CpuState* _state;
     private readonly Mmu _mmu;
@@ -109,7 +109,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _generation++;
         if (_generation == 1u << (32 - ModeBits))
         {
-            // Once in 268 million flushes: nothing from the first time round may look valid.
+            // Once in 134 million flushes: nothing from the first time round may look valid.
             _generation = 1;
             ClearJumps();
         }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Decoding;
 using LguestPlug.Emulator.Interpretation;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Translation;
 
@@ -34,20 +35,28 @@ internal sealed unsafe class Translator : IDisposable
         _pages = pages;
         _executor = executor;
         _arena = arena;
+        Fpu = new HostFpu(tables);
         Cache = new TranslationCache(tables, arena, mmu, memory, pages);
         pages.Add(Cache);
         _self = GCHandle.Alloc(this);
         _local->Owner = GCHandle.ToIntPtr(_self);
         _local->MemoryHelper = (nint)(delegate* unmanaged<CpuState*, uint, uint, byte*>)&AccessMemory;
         _local->CommitHelper = (nint)(delegate* unmanaged<CpuState*, int>)&CommitStore;
+        _local->FpuHelper = (nint)(delegate* unmanaged<CpuState*, int, int>)&PrepareFpu;
         _local->SlowHelper = (nint)(delegate* unmanaged<CpuState*, SlowInstruction*, int, int>)&InterpretOne;
     }
+
+    /// <summary>The guest's x87 and SSE state in the host's form.</summary>
+    public HostFpu Fpu { get; }
+
+    /// <summary>Floating point is left to the interpreter, because the guest unmasked an exception.</summary>
+    public bool InterpretsFpu { get; private set; }
 
     /// <summary>The translated code.</summary>
     public TranslationCache Cache { get; }
 
     /// <summary>True if code of this mode is translated.</summary>
-    public static bool Handles(CodeMode mode) => (mode & ~CodeMode.User) == 0;
+    public static bool Handles(CodeMode mode) => (mode & ~(CodeMode.User | CodeMode.InterpretedFpu)) == 0;
 
     /// <summary>Runs from EIP on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -199,6 +208,32 @@ internal sealed unsafe class Translator : IDisposable
         return Cache.HasDropped ? 5 : 0;
     }
 
+    /// <summary>Makes the FPU image ready to be loaded. Returns 0, or an <see cref="ExitReason"/> if the guest may not use it now.</summary>
+    [UnmanagedCallersOnly]
+    private static int PrepareFpu(CpuState* s, int unexecuted) => Of(s).PrepareFpu(unexecuted);
+
+    private int PrepareFpu(int unexecuted)
+    {
+        if (_state->TaskSwitched != 0)
+        {
+            _state->FaultVector = TrapVector.DeviceNotAvailable;
+            _state->FaultError = 0;
+            _executor.FaultEip = _state->Eip;
+            _local->Unexecuted = unexecuted;
+            return (int)ExitReason.Trap;
+        }
+
+        if (_local->FpuHome == FpuHome.State && HostFpu.NeedsInterpreter(_state))
+        {
+            InterpretsFpu = true;
+            _local->Unexecuted = unexecuted;
+            return (int)ExitReason.ModeChange;
+        }
+
+        Fpu.ToImage();
+        return 0;
+    }
+
     /// <summary>Interprets one instruction. Returns 0 to go on, else an <see cref="ExitReason"/>.</summary>
     [UnmanagedCallersOnly]
     private static int InterpretOne(CpuState* s, SlowInstruction* instruction, int unexecuted) => Of(s).InterpretOne(instruction, unexecuted);
@@ -210,6 +245,13 @@ internal sealed unsafe class Translator : IDisposable
         Cache.HasDropped = false;
         SlowResult result = instruction->Handler(_executor, instruction);
         SaveFlags();
+        if (InterpretsFpu && result == SlowResult.Done && !HostFpu.NeedsInterpreter(_state))
+        {
+            InterpretsFpu = false;
+            result = SlowResult.Leave;
+            _state->Eip = instruction->Instruction.NextIP32;
+        }
+
         switch (result)
         {
             case SlowResult.Done when !Cache.HasDropped:

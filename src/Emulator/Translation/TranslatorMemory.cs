@@ -18,7 +18,7 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
     public const int JumpBits = 16;
 
     /// <summary>Offsets from the CPU state.</summary>
-    public const int JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpEntries * 16);
+    public const int FpuImageOffset = 0x1000, JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpEntries * 16);
 
     private const int FlatBytes = FlatEntries * 8;
     private const int StateOffset = 0x1000;

@@ -44,6 +44,11 @@ internal unsafe struct TranslatorState
     /// <summary>Instructions of the block that was left which were taken from the budget but not executed.</summary>
     public int Unexecuted;
 
-    /// <summary>1 while the guest's x87 and SSE registers are in the host's.</summary>
-    public uint FpuLoaded;
+    /// <summary>Where the guest's x87 and SSE registers are.</summary>
+    public FpuHome FpuHome;
+
+    public nint FpuHelper;
+
+    /// <summary>Address of the last x87 instruction that is not a control instruction, its opcode, and the address of its operand.</summary>
+    public uint FpuInstruction, FpuOpcode, FpuOperand;
 }
