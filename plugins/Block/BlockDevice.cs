@@ -86,6 +86,7 @@ internal sealed partial class BlockDevice : VirtioDevice
 
         // Everything the driver can read but the last byte, which is the status, is data.
         long room = answer.Length - 1;
+        long sent = chain.Readable.Length;
         RequestType type = header.Type & ~RequestType.Barrier;
         long answered = 0;
         RequestStatus status = type switch
@@ -98,7 +99,7 @@ internal sealed partial class BlockDevice : VirtioDevice
         };
 
         if (_tracing)
-            LogRequest(_logger, type, header.Sector, type == RequestType.In ? room : chain.Readable.Length, status);
+            LogRequest(_logger, type, header.Sector, type == RequestType.Out ? sent : room, status);
 
         answer.Advance(answer.Length - 1);
         answer.TryWrite((byte)status);
