@@ -76,6 +76,10 @@ public sealed class LguestProcess : IDisposable
     public static LguestProcess StartInNetworkOf(LguestProcess other, params string[] arguments) =>
         new(new ProcessStartInfo("nsenter", [$"--net=/proc/{other.Id}/ns/net", "--", Executable, .. arguments]));
 
+    /// <summary>Starts behind a command that ends by becoming the one given to it.</summary>
+    public static LguestProcess StartBehind(IReadOnlyList<string> command, IReadOnlyList<string> arguments) =>
+        new(new ProcessStartInfo(command[0], [.. command.Skip(1), Executable, .. arguments]));
+
     /// <summary>Why <see cref="StartWithOwnBridge"/> cannot work here, or null.</summary>
     public static string? WhyNoBridge() => WhyNoNetwork() ?? WhyNot("needs bridges (ip link add type bridge)", "unshare", "--net", "--", "ip", "link", "add", "br0", "type", "bridge");
 

@@ -59,6 +59,19 @@ public sealed class PuppyTests : IDisposable
     }
 
     [Fact]
+    public void A_disk_that_may_not_be_written_is_offered_read_only()
+    {
+        Assert.SkipUnless(!Environment.IsPrivilegedProcess || File.Exists("/usr/bin/setpriv"), "needs setpriv: root may write any file");
+        const ulong ReadOnly = 1 << 5;
+        var disk = _scratch.Disk(1 << 20);
+        File.SetUnixFileMode(disk, UnixFileMode.UserRead);
+        string[] words = ["--dry-run", "--format", "{{ devices.block[0].features }}", "--block=" + disk, "64", LguestProcess.Puppy];
+        var (code, output, errors) = Environment.IsPrivilegedProcess ? LguestProcess.RunWithoutRights(words) : LguestProcess.Run(words);
+        Assert.Equal((0, $"lguest: '{disk}' cannot be opened for writing; the disk is read-only\n"), (code, errors));
+        Assert.Equal(ReadOnly, ulong.Parse(output, System.Globalization.CultureInfo.InvariantCulture) & ReadOnly);
+    }
+
+    [Fact]
     public void Its_view_of_a_disk_is_the_hosts()
     {
         var disk = _scratch.Disk(256 * 1024, seed: 7);

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using LguestPlug.Block;
 using LguestPlug.Testing;
+using Tmds.Linux;
 
 namespace LguestPlug.Plugins.Tests;
 
@@ -207,6 +208,44 @@ public sealed class BlockDeviceTests : IDisposable
         using DeviceBench bench = Start();
         Send(bench, 1, 0, write: new byte[512]);
         Assert.Equal((Ok, 1u), Pair(Send(bench, 4, 0)));
+    }
+
+    /// <summary>
+    /// What cannot be synchronised shows when that happens: <c>/dev/zero</c> passes for a disk of no sectors, and its fdatasync
+    /// fails. Were the flush completed before, or without it, the answer could not tell.
+    /// </summary>
+    [Fact]
+    public void AFlushIsAnsweredAfterTheFileIsSynchronised()
+    {
+        using DeviceBench bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/zero" }, _context)).Start();
+        Assert.Equal((IoError, 1u), Pair(Send(bench, 4, 0)));
+        Assert.Equal(["cannot flush at sector 0 of '/dev/zero': Invalid argument; the guest gets an I/O error, later ones are not reported"], _context.Complaints);
+    }
+
+    /// <summary>Only a flush waits for the medium: writes do not.</summary>
+    [Fact]
+    public void WritesAreNotSynchronisedOneByOne()
+    {
+        using DiskFile disk = DiskFile.Open(_path, readOnly: false);
+        Assert.Equal(0, LibC.fcntl((int)disk.Handle.DangerousGetHandle(), LibC.F_GETFL) & (LibC.O_DSYNC | LibC.O_SYNC));
+    }
+
+    [Fact]
+    public void TellsEachRequestWithItsSizeAndAnswer()
+    {
+        using DeviceBench bench = Start();
+        Send(bench, 1, 10, write: new byte[1024]);
+        Send(bench, 0, 9, read: 512);
+        Send(bench, 4, 0);
+        Send(bench, 8, 0, read: 20);
+        Send(bench, 0, Sectors, read: 512);
+        Send(bench, 2, 0, read: 512);
+        Assert.Equal(
+            [
+                "Out at sector 10, 1024 bytes: Ok", "In at sector 9, 512 bytes: Ok", "Flush at sector 0, 0 bytes: Ok", "GetId at sector 0, 20 bytes: Ok",
+                "In at sector 64, 512 bytes: IoError", "2 at sector 0, 512 bytes: Unsupported",
+            ],
+            _context.Messages);
     }
 
     [Theory]
