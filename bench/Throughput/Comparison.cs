@@ -7,7 +7,7 @@ namespace LguestPlug.Bench.Throughput;
 internal sealed class Comparison(LauncherProcess launchers, IReadOnlyList<Operation> operations)
 {
     /// <summary>Nothing is compared yet while the runtime still compiles.</summary>
-    private const double WarmUpSeconds = 0.8;
+    private const double WarmUpSeconds = 0.6;
     private const long DiskBytes = 256 << 20;
     private readonly Dictionary<Operation, List<Pair>> _pairs = operations.ToDictionary(o => o, _ => new List<Pair>());
 
@@ -36,13 +36,13 @@ internal sealed class Comparison(LauncherProcess launchers, IReadOnlyList<Operat
 
     private void Measure(string disk, Operation[] group, double seconds, bool oursFirst)
     {
-        // The same list for both: first the deepest one, whose result is not used.
-        string[] specs = [group.MaxBy(o => o.Depth)!.Spec(WarmUpSeconds), .. group.Select(o => o.Spec(seconds))];
+        // The same list for both; of the first pass no result is used.
+        string[] specs = [.. group.Select(o => o.Spec(WarmUpSeconds)), .. group.Select(o => o.Spec(seconds))];
         var ours = oursFirst ? launchers.RunOurs(disk, specs) : [];
         var theirs = launchers.RunC(disk, specs);
         if (!oursFirst)
             ours = launchers.RunOurs(disk, specs);
-        foreach (var (operation, mine, other) in group.Zip(ours.Skip(1), theirs.Skip(1)))
+        foreach (var (operation, mine, other) in group.Zip(ours.Skip(group.Length), theirs.Skip(group.Length)))
             _pairs[operation].Add(new(mine, other));
     }
 
