@@ -414,4 +414,38 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     private static (byte Status, uint Used) Pair((byte Status, uint Used, byte[] Data) answer) => (answer.Status, answer.Used);
+
+    [Fact]
+    public void FlushesThatWaitTogetherAreAllAnsweredBeforeWhatComesAfterThem()
+    {
+        using var bench = new DeviceBench(Create());
+        var statuses = new List<GuestBuffer>();
+        var heads = new List<int>();
+        foreach (RequestType type in new[] { RequestType.Flush, RequestType.Flush, RequestType.Flush, RequestType.GetId, RequestType.Flush })
+        {
+            GuestBuffer status = bench.Allocate([Untouched]);
+            statuses.Add(status);
+            heads.Add(bench.Queues[0].Add([Head(bench, (uint)type, 0)], [status]));
+        }
+
+        bench.Start();
+        Assert.All(heads, head => Assert.Equal(new UsedChain(head, 1), bench.WaitForUsed(0)));
+        Assert.All(statuses, status => Assert.Equal([Ok], bench.Read(status)));
+    }
+
+    [Fact]
+    public void FlushesThatFailTogetherAllFail()
+    {
+        using var bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/null" }, _context));
+        GuestBuffer[] statuses = [bench.Allocate([Untouched]), bench.Allocate([Untouched])];
+        foreach (GuestBuffer status in statuses)
+            bench.Queues[0].Add([Head(bench, (uint)RequestType.Flush, 0)], [status]);
+
+        bench.Start();
+        foreach (GuestBuffer status in statuses)
+        {
+            bench.WaitForUsed(0);
+            Assert.Equal([IoError], bench.Read(status));
+        }
+    }
 }
