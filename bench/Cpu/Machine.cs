@@ -15,24 +15,28 @@ internal sealed record Machine(string Name, string? Missing, Func<IReadOnlyList<
     /// <summary>Names the folder of the npm package v86.</summary>
     public const string V86Variable = "LGUEST_BENCH_V86";
 
+    public const string QemuCommand = "qemu-system-i386";
+
+    public static bool HasQemu => OnPath(QemuCommand);
+
+    /// <summary>Our own launcher with these options of the user's.</summary>
     public static Machine Lguest(string image, IReadOnlyList<string> options) => new(
         "lguest",
-        File.Exists(Repository.Launcher) ? null : $"{Repository.Launcher} is not built",
+        null,
         words => new(Repository.Launcher, [.. options, Memory, image, .. words]));
 
+    /// <summary>No emulation at all.</summary>
     public static Machine Native(string image) => new("native", null, words => new(image, words));
 
     /// <summary>The PC kernel under QEMU's translator.</summary>
     public static Machine Qemu(string image) => new(
         "QEMU",
-        OnPath(QemuCommand) ? null : $"{QemuCommand} is missing (Debian: qemu-system-x86)",
+        HasQemu ? null : $"{QemuCommand} is missing (Debian: qemu-system-x86)",
         words => new(QemuCommand,
         [
             "-accel", "tcg", "-m", Memory, "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0x501,iosize=2", "-kernel", image, "-append", string.Join(' ', words),
         ]));
-
-    public const string QemuCommand = "qemu-system-i386";
 
     /// <summary>The PC kernel under v86 in node.</summary>
     public static Machine V86(string image)

@@ -6,7 +6,7 @@ var rounds = new Option<int>("--rounds") { HelpName = "N", Description = "How of
 var only = new Option<string[]>("--only")
 {
     HelpName = "NAME",
-    Description = "A group (hot, stress, wide, system) or a single workload; repeatable",
+    Description = "A group (hot, stress, wide, system, linux) or a single workload; repeatable",
     Arity = ArgumentArity.OneOrMore,
 };
 var peers = new Option<string>("--peers")
@@ -28,14 +28,22 @@ root.SetAction(result =>
     var wanted = result.GetValue(peers)!.Split(',', StringSplitOptions.RemoveEmptyEntries);
     if (wanted.FirstOrDefault(name => name is not ("native" or "qemu" or "v86")) is { } unknown)
         throw new BenchException($"--peers: there is no '{unknown}'");
-    var images = GuestImages.Build(Path.Combine(AppContext.BaseDirectory, "guest"));
-    Machine[] all = [Machine.Lguest(images[Platform.Lguest], result.GetValue(options) ?? []),
-        Machine.Qemu(images[Platform.Pc]), Machine.V86(images[Platform.Pc]), Machine.Native(images[Platform.Native])];
-    if (all[0].Missing is { } reason)
-        throw new BenchException(reason);
-    var machines = all.Where((machine, i) => i == 0 || wanted.Contains(machine.Name, StringComparer.OrdinalIgnoreCase)).ToList();
+    var launcher = result.GetValue(options) ?? [];
+    if (!File.Exists(Repository.Launcher))
+        throw new BenchException($"{Repository.Launcher} is not built");
+    var names = result.GetValue(only) ?? [];
     Console.WriteLine(Workloads.DescribeHost());
-    return new Workloads(machines, Console.Out, Console.Error).Run(result.GetValue(rounds), result.GetValue(only) ?? [], result.GetValue(divide)) ? 0 : 1;
+    var agree = true;
+    if (names.Except(["linux"]).Any() || names.Length == 0)
+    {
+        var images = GuestImages.Build(Path.Combine(AppContext.BaseDirectory, "guest"));
+        Machine[] others = [Machine.Qemu(images[Platform.Pc]), Machine.V86(images[Platform.Pc]), Machine.Native(images[Platform.Native])];
+        Machine[] machines = [Machine.Lguest(images[Platform.Lguest], launcher), .. others.Where(m => wanted.Contains(m.Name, StringComparer.OrdinalIgnoreCase))];
+        agree &= new Workloads(machines, Console.Out, Console.Error).Run(result.GetValue(rounds), [.. names.Except(["linux"])], result.GetValue(divide));
+    }
+    if (names.Contains("linux") || names.Length == 0)
+        agree &= RunLinux(result.GetValue(rounds), launcher, wanted.Contains("qemu"));
+    return agree ? 0 : 1;
 });
 try
 {
@@ -45,4 +53,22 @@ catch (BenchException e)
 {
     Console.Error.WriteLine($"bench: {e.Message}");
     return 1;
+}
+
+static bool RunLinux(int rounds, string[] launcherOptions, bool withQemu)
+{
+    var files = new Dictionary<string, string?>();
+    foreach (var variable in new[] { LinuxPart.KernelVariable, LinuxPart.InitrdVariable })
+    {
+        files[variable] = Environment.GetEnvironmentVariable(variable);
+        if (!File.Exists(files[variable]))
+        {
+            Console.WriteLine($"without Linux: {variable} names no file");
+            return true;
+        }
+    }
+    if (withQemu && !Machine.HasQemu)
+        Console.WriteLine($"without QEMU: {Machine.QemuCommand} is missing");
+    return new LinuxPart(files[LinuxPart.KernelVariable]!, files[LinuxPart.InitrdVariable]!, launcherOptions, withQemu && Machine.HasQemu)
+        .Run(rounds, Console.Out, Console.Error);
 }
