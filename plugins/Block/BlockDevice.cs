@@ -19,6 +19,7 @@ internal sealed partial class BlockDevice : VirtioDevice
     private readonly ILogger _logger;
     private readonly byte[] _id = new byte[IdLength];
     private readonly byte[] _config;
+    private readonly List<DescriptorChain> _flushes = new(QueueSize);
     private readonly ulong _sectors;
     private bool _tracing;
     private bool _written;
@@ -56,7 +57,11 @@ internal sealed partial class BlockDevice : VirtioDevice
 
     public override string HelpIfUnused => "the guest never used its disk: its kernel needs CONFIG_VIRTIO_BLK, and calls the first one /dev/vda";
 
-    public override void Start(ulong acceptedFeatures) => _tracing = _logger.IsEnabled(LogLevel.Debug);
+    public override void Start(ulong acceptedFeatures)
+    {
+        _tracing = _logger.IsEnabled(LogLevel.Debug);
+        _flushes.Clear();
+    }
 
     protected override void Dispose(bool disposing)
     {
@@ -77,29 +82,77 @@ internal sealed partial class BlockDevice : VirtioDevice
         if (queue.Take() is not { } chain)
             return;
 
+        RequestHeader header = ReadHeader(queue, chain);
+        while (header.Type == RequestType.Flush)
+        {
+            // Those that wait by now ask for the same: one flush answers them all.
+            _flushes.Add(chain);
+            if (queue.TryTake() is not { } next)
+            {
+                AnswerFlushes();
+                return;
+            }
+
+            chain = next;
+            header = ReadHeader(queue, chain);
+        }
+
+        if (_flushes.Count > 0)
+            AnswerFlushes();
+
+        Serve(chain, header);
+    }
+
+    private static RequestHeader ReadHeader(IVirtqueue queue, DescriptorChain chain)
+    {
         if (!chain.Readable.TryRead(out RequestHeader header))
             throw queue.Fault($"a request head of {chain.Readable.Length} bytes; expected 16");
 
-        ChainWriter answer = chain.Writable;
-        if (answer.Length == 0)
+        if (chain.Writable.Length == 0)
             throw queue.Fault("a request without room for its status");
 
+        header.Type &= ~RequestType.Barrier;
+        return header;
+    }
+
+    private void Serve(DescriptorChain chain, RequestHeader header)
+    {
         // Everything the driver can read but the last byte, which is the status, is data.
+        ChainWriter answer = chain.Writable;
         long room = answer.Length - 1;
-        RequestType type = header.Type & ~RequestType.Barrier;
+        long sent = chain.Readable.Length;
         long answered = 0;
-        RequestStatus status = type switch
+        RequestStatus status = header.Type switch
         {
             RequestType.In => ReadSectors(answer, header.Sector, room, out answered),
             RequestType.Out => WriteSectors(chain.Readable, header.Sector),
-            RequestType.Flush => Flush(),
             RequestType.GetId => ReadId(answer, room, out answered),
             _ => RequestStatus.Unsupported,
         };
 
         if (_tracing)
-            LogRequest(_logger, type, header.Sector, type == RequestType.In ? room : chain.Readable.Length, status);
+            LogRequest(_logger, header.Type, header.Sector, header.Type == RequestType.Out ? sent : room, status);
 
+        Answer(chain, status, answered);
+    }
+
+    private void AnswerFlushes()
+    {
+        RequestStatus status = Flush();
+        foreach (DescriptorChain chain in _flushes)
+        {
+            if (_tracing)
+                LogRequest(_logger, RequestType.Flush, 0, 0, status);
+
+            Answer(chain, status, 0);
+        }
+
+        _flushes.Clear();
+    }
+
+    private static void Answer(DescriptorChain chain, RequestStatus status, long answered)
+    {
+        ChainWriter answer = chain.Writable;
         answer.Advance(answer.Length - 1);
         answer.TryWrite((byte)status);
         chain.Complete(answered + 1);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
 using LguestPlug.Shared;
 using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
@@ -7,7 +8,7 @@ using static Tmds.Linux.LibC;
 namespace LguestPlug.Block;
 
 /// <summary>The file behind a disk, open for as long as the disk exists.</summary>
-internal sealed class DiskFile : IDisposable
+internal sealed partial class DiskFile : IDisposable
 {
     private DiskFile(string path, SafeFileHandle handle, long length, bool isReadOnly)
     {
@@ -70,13 +71,16 @@ internal sealed class DiskFile : IDisposable
     /// <returns>0 or the error number.</returns>
     internal int Flush()
     {
-        while (fdatasync(Handle.Number()) != 0)
+        while (FlushData(Handle) != 0)
         {
-            int error = errno;
+            int error = Marshal.GetLastPInvokeError();
             if (error != EINTR)
                 return error;
         }
 
         return 0;
     }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int FlushData(SafeFileHandle file);
 }

@@ -7,11 +7,14 @@ namespace LguestPlug.Console;
 /// <summary>The console (virtio 1.2, section 5.3) with one port: what is typed goes to the guest, what it prints comes out.</summary>
 internal sealed partial class ConsoleDevice : VirtioDevice
 {
+    private const int LargestWrite = 64 * 1024;
+
     private readonly SafeHandle _input;
     private readonly ConsoleOutput _output;
     private readonly RawTerminal? _terminal;
     private readonly IDeviceContext _context;
     private readonly EscapeKey _escape;
+    private readonly OutputBatch _batch;
     private bool _inputEnded;
     private bool _outputFailed;
 
@@ -28,6 +31,7 @@ internal sealed partial class ConsoleDevice : VirtioDevice
         _terminal = terminal;
         _context = context;
         _escape = new EscapeKey(clock);
+        _batch = new OutputBatch(output.MayBlock ? ConsoleOutput.PipeAtomicSize : LargestWrite);
         Queues = [new QueueDefinition("receive", ServeInput), new QueueDefinition("transmit", ServeOutput)];
     }
 
@@ -39,7 +43,11 @@ internal sealed partial class ConsoleDevice : VirtioDevice
         "the guest never used its console: its kernel needs CONFIG_VIRTIO_CONSOLE, and console=hvc0 on its command line to print there";
 
     /// <summary>Only now does the guest get the keys; until here ^C ends the host in the usual way.</summary>
-    public override void Start(ulong acceptedFeatures) => _terminal?.MakeRaw();
+    public override void Start(ulong acceptedFeatures)
+    {
+        _batch.Clear();
+        _terminal?.MakeRaw();
+    }
 
     public override void Reset() => _terminal?.Restore();
 
@@ -108,53 +116,48 @@ internal sealed partial class ConsoleDevice : VirtioDevice
 
     private void ServeOutput(IVirtqueue queue)
     {
-        if (queue.Take() is not { } chain)
-            return;
+        DescriptorChain? chain = queue.Take();
+        while (chain is not null)
+        {
+            if (chain.Writable.Length > 0)
+                throw queue.Fault("a device-writable descriptor in the transmit queue");
 
-        if (chain.Writable.Length > 0)
-            throw queue.Fault("a device-writable descriptor in the transmit queue");
+            if (_batch.Add(chain))
+            {
+                chain = queue.TryTake();
+                if (chain is not null && !_batch.IsFull)
+                    continue;
+            }
 
-        if (!Write(queue, chain.Readable))
-            return;
-
-        chain.Complete(0);
+            if (!WriteBatch(queue))
+                return;
+        }
     }
 
     /// <summary>Writes all of it, however little is taken at a time.</summary>
     /// <returns>False when the device is to stop.</returns>
-    private bool Write(IVirtqueue queue, ChainReader from)
+    private bool WriteBatch(IVirtqueue queue)
     {
-        while (from.Length > 0)
+        bool mustWait = _output.MayBlock;
+        while (!_batch.IsWritten)
         {
-            TransferResult result;
-            if (_output.MayBlock)
-            {
-                if (!queue.WaitWritable(_output.Handle))
-                    return false;
+            if (mustWait && !queue.WaitWritable(_output.Handle))
+                return false;
 
-                result = from.DrainTo(_output.Handle, ConsoleOutput.PipeAtomicSize);
-            }
-            else
-            {
-                result = from.DrainTo(_output.Handle);
-            }
-
-            if (result.WouldBlock)
-            {
-                if (!queue.WaitWritable(_output.Handle))
-                    return false;
-            }
-            else if (result.Bytes == 0)
+            TransferResult result = _batch.WriteTo(_output.Handle);
+            mustWait = _output.MayBlock || result.WouldBlock;
+            if (result.Bytes == 0 && !result.WouldBlock)
             {
                 // Nobody reads any more, or the disk is full: the guest must not hang for that, so its output is lost.
                 if (!_outputFailed)
                     LogOutputFailed(_context.Logger, result.ErrorText);
 
                 _outputFailed = true;
-                return true;
+                break;
             }
         }
 
+        _batch.Complete();
         return true;
     }
 

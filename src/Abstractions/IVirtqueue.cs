@@ -30,10 +30,10 @@ public interface IVirtqueue
 
     /// <summary>Waits for the next chain the driver makes available.</summary>
     /// <returns>
-    /// The chain, or null when the device is to stop. The object is used again for the next chain, so the one in hand must be
-    /// completed before the next is taken.
+    /// The chain, or null when the device is to stop. Up to <see cref="Size"/> chains may be in hand at a time, and completed in
+    /// any order. Once completed, the object is used again for another chain: keep none.
     /// </returns>
-    /// <exception cref="DeviceFaultException">The driver broke the ring, or the chain in hand was not completed. Let it pass.</exception>
+    /// <exception cref="DeviceFaultException">The driver broke the ring. Let it pass.</exception>
     DescriptorChain? Take();
 
     /// <summary>Takes the next chain if there is one now.</summary>

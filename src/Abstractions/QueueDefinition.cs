@@ -3,12 +3,13 @@ namespace LguestPlug;
 
 /// <summary>
 /// Serves a queue: called again and again on the queue's own thread until the device stops. One call usually takes one chain,
-/// works on it and completes it; it may as well loop until <see cref="IVirtqueue.Take"/> returns null.
+/// works on it and completes it. It may as well take the others that wait (<see cref="IVirtqueue.TryTake"/>), work on all at
+/// once and complete them, or loop until <see cref="IVirtqueue.Take"/> returns null. When it returns, all must be completed.
 /// </summary>
 /// <param name="queue">The queue to serve.</param>
 /// <remarks>
 /// Block only in the waits of <paramref name="queue"/>: they alone end when the device stops. When one of them says so, return;
-/// a chain in hand may be left uncompleted then, and only then. An exception that leaves a service is a fault of the device:
+/// chains in hand may be left uncompleted then, and only then. An exception that leaves a service is a fault of the device:
 /// it stops, and the host reports the plugin, the queue and the exception.
 /// </remarks>
 public delegate void QueueService(IVirtqueue queue);

@@ -52,7 +52,7 @@ int Launch(LaunchRequest request)
         .AddSingleton<DryRun>()
         .AddSingleton<GuestLauncher>();
     // A dry run needs no engine: it must also tell of a machine that could not run here.
-    (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request.Engine, LguestDeviceFile.Exists);
+    (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request, LguestDeviceFile.Exists);
     if (engine is { } chosen)
         builder.Services.AddSingleton(chosen.Create);
     using var host = builder.Build();

@@ -3,26 +3,20 @@ using System.Runtime.InteropServices;
 
 namespace LguestPlug.Virtio;
 
-/// <summary>The one chain object of a queue, filled anew for every request.</summary>
-internal sealed class GuestChain : DescriptorChain
+/// <summary>A chain in the device's hand; the queue uses the object again once it is completed.</summary>
+internal sealed class GuestChain(Virtqueue queue) : DescriptorChain
 {
-    private readonly Virtqueue _queue;
-    private readonly Reader _readable;
-    private readonly Writer _writable;
+    private readonly Reader _readable = new();
+    private readonly Writer _writable = new();
     private long _writableLength;
-
-    internal GuestChain(Virtqueue queue, int capacity)
-    {
-        _queue = queue;
-        _readable = new Reader(capacity);
-        _writable = new Writer(capacity);
-    }
+    private int _head;
+    private bool _inHand;
 
     public override ChainReader Readable => _readable;
 
     public override ChainWriter Writable => _writable;
 
-    public override int Head => _queue.HeadInHand;
+    public override int Head => _head;
 
     internal ScatteredBytes ReadableBytes => _readable.Bytes;
 
@@ -30,22 +24,23 @@ internal sealed class GuestChain : DescriptorChain
 
     public override void Complete(long bytesWritten)
     {
-        if (!_queue.HasChainInHand)
+        if (!_inHand)
             throw new InvalidOperationException("the chain is completed already");
 
         if ((ulong)bytesWritten > (ulong)_writableLength)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(bytesWritten), $"a chain of {_writableLength} writable bytes cannot be completed with {bytesWritten}");
-        }
+            throw TooMany(bytesWritten);
 
-        _queue.ReportWrites(WritableBytes.Whole);
-        Clear();
-        _queue.PutUsed((uint)bytesWritten);
+        _inHand = false;
+        queue.Return(this, (uint)bytesWritten);
     }
 
     /// <summary>The pieces are all there: the queue hands the chain out.</summary>
-    internal void Seal() => _writableLength = WritableBytes.Length;
+    internal void Seal(int head)
+    {
+        _head = head;
+        _writableLength = WritableBytes.Length;
+        _inHand = true;
+    }
 
     internal void Clear()
     {
@@ -53,9 +48,12 @@ internal sealed class GuestChain : DescriptorChain
         WritableBytes.Clear();
     }
 
-    private sealed class Reader(int capacity) : ChainReader
+    private ArgumentOutOfRangeException TooMany(long bytesWritten) =>
+        new(nameof(bytesWritten), $"a chain of {_writableLength} writable bytes cannot be completed with {bytesWritten}");
+
+    private sealed class Reader : ChainReader
     {
-        internal ScatteredBytes Bytes { get; } = new(capacity);
+        internal ScatteredBytes Bytes { get; } = new();
 
         public override long Length => Bytes.Length;
 
@@ -74,9 +72,9 @@ internal sealed class GuestChain : DescriptorChain
             Bytes.TransferOnce(stream, limit, intoGuest: false);
     }
 
-    private sealed class Writer(int capacity) : ChainWriter
+    private sealed class Writer : ChainWriter
     {
-        internal ScatteredBytes Bytes { get; } = new(capacity);
+        internal ScatteredBytes Bytes { get; } = new();
 
         public override long Length => Bytes.Length;
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace LguestPlug.Virtio;
@@ -80,14 +78,14 @@ public sealed unsafe class GuestMemory : IDisposable
         nuint guard = (nuint)Environment.SystemPageSize;
         nuint inner = checked((nuint)(size + guard - 1) / guard * guard);
         nuint total = checked(inner + (2 * guard));
-        void* mapping = mmap(null, (size_t)total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* mapping = NativeMethods.Map(null, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED)
-            throw new InsufficientMemoryException($"cannot map {size} bytes of guest memory: {TextOf(errno)}");
+            throw new InsufficientMemoryException($"cannot map {size} bytes of guest memory: {NativeMethods.LastErrorText}");
 
-        if (mprotect((byte*)mapping + guard, (size_t)inner, PROT_READ | PROT_WRITE) != 0)
+        if (NativeMethods.Protect((byte*)mapping + guard, inner, PROT_READ | PROT_WRITE) != 0)
         {
-            string reason = TextOf(errno);
-            _ = munmap(mapping, (size_t)total);
+            string reason = NativeMethods.LastErrorText;
+            _ = NativeMethods.Unmap(mapping, total);
             throw new InsufficientMemoryException($"cannot map {size} bytes of guest memory: {reason}");
         }
 
@@ -102,9 +100,9 @@ public sealed unsafe class GuestMemory : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         nuint guard = (nuint)Environment.SystemPageSize;
-        void* mapping = mmap(_base, (size_t)(_mappingSize - (2 * guard)), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        void* mapping = NativeMethods.Map(_base, _mappingSize - (2 * guard), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         if (mapping == MAP_FAILED)
-            throw new InsufficientMemoryException($"cannot map {Size} bytes of guest memory: {TextOf(errno)}");
+            throw new InsufficientMemoryException($"cannot map {Size} bytes of guest memory: {NativeMethods.LastErrorText}");
 
         _limit = Size;
     }
@@ -150,8 +148,6 @@ public sealed unsafe class GuestMemory : IDisposable
 
         _disposed = true;
         _limit = 0;
-        _ = munmap(_mapping, (size_t)_mappingSize);
+        _ = NativeMethods.Unmap(_mapping, _mappingSize);
     }
-
-    private static string TextOf(int error) => Marshal.GetPInvokeErrorMessage(error);
 }

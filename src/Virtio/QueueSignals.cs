@@ -108,26 +108,26 @@ public sealed unsafe class QueueSignals : IDisposable
 
     private static SafeFileHandle NewEventDescriptor()
     {
-        int descriptor = eventfd(0, EFD_CLOEXEC);
+        int descriptor = NativeMethods.NewEventDescriptor(0, EFD_CLOEXEC);
         if (descriptor < 0)
-            throw new IOException($"cannot make an eventfd: {Marshal.GetPInvokeErrorMessage(errno)}");
+            throw new IOException($"cannot make an eventfd: {NativeMethods.LastErrorText}");
 
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
     private static void PollAll(pollfd* waits, uint count, int milliseconds)
     {
-        while (poll(waits, count, milliseconds) < 0)
+        while (NativeMethods.Poll(waits, count, milliseconds) < 0)
         {
-            if (errno != EINTR)
-                throw new IOException($"poll failed: {Marshal.GetPInvokeErrorMessage(errno)}");
+            if (NativeMethods.LastError != EINTR)
+                throw new IOException($"poll failed: {NativeMethods.LastErrorText}");
         }
     }
 
     private static void Ring(SafeFileHandle descriptor)
     {
         ulong one = 1;
-        while (write((int)descriptor.DangerousGetHandle(), &one, sizeof(ulong)) < 0 && errno == EINTR)
+        while (NativeMethods.Write((int)descriptor.DangerousGetHandle(), &one, sizeof(ulong)) < 0 && NativeMethods.LastError == EINTR)
         {
         }
     }
@@ -135,7 +135,7 @@ public sealed unsafe class QueueSignals : IDisposable
     private static void Swallow(SafeFileHandle descriptor)
     {
         ulong count;
-        while (read((int)descriptor.DangerousGetHandle(), &count, sizeof(ulong)) < 0 && errno == EINTR)
+        while (NativeMethods.Read((int)descriptor.DangerousGetHandle(), &count, sizeof(ulong)) < 0 && NativeMethods.LastError == EINTR)
         {
         }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -6,60 +7,67 @@ namespace LguestPlug.Virtio;
 
 /// <summary>
 /// A position that moves forward over pieces of guest memory. The pieces live in pinned memory, so that system calls need no
-/// pinning of their own, and are cut from the front as the position moves.
+/// pinning of their own, and the one the position is in is cut from the front as it moves.
 /// </summary>
 internal sealed unsafe class ScatteredBytes
 {
+    /// <summary>Enough for most requests; more are made room for when they come, once.</summary>
+    private const int UsualPieces = 4;
+
     private const int Eintr = 4;
 
     /// <summary>The kernel takes no more pieces in one call (IOV_MAX).</summary>
     private const int MaximumPiecesPerCall = 1024;
 
-    private readonly IoVector[] _array;
-    private readonly IoVector[] _whole;
-    private readonly IoVector* _pieces;
+    /// <summary>In the place of a file's offset: a stream has none.</summary>
+    private const long NoOffset = -1;
+
+    private IoVector[] _array;
+    private IoVector* _pieces;
     private int _first;
     private int _end;
 
-    internal ScatteredBytes(int capacity)
-    {
-        _array = GC.AllocateUninitializedArray<IoVector>(capacity, pinned: true);
-        _pieces = (IoVector*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array));
-        _whole = new IoVector[capacity];
-    }
+    /// <summary>How many bytes are cut off the first piece.</summary>
+    private nuint _cut;
+
+    internal ScatteredBytes() => MakeRoom(UsualPieces);
 
     internal long Length { get; private set; }
 
     internal ReadOnlySpan<IoVector> Pieces => new(_pieces + _first, _end - _first);
 
-    /// <summary>All pieces as they were before anything was cut off.</summary>
-    internal ReadOnlySpan<IoVector> Whole => new(_whole, 0, _end);
-
     internal Span<byte> Front => _first == _end
         ? default
         : new Span<byte>((void*)_pieces[_first].Address, (int)Math.Min(_pieces[_first].Length, int.MaxValue));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Clear()
     {
         _first = _end = 0;
+        _cut = 0;
         Length = 0;
     }
 
     /// <summary>Appends a piece that was checked to lie in guest memory. Empty ones are left out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Append(nint address, uint length)
     {
         if (length == 0)
             return;
 
-        _whole[_end] = new IoVector(address, length);
-        _array[_end++] = new IoVector(address, length);
+        int end = _end;
+        if (end == _array.Length)
+            MakeRoom(2 * end);
+
+        _pieces[end] = new IoVector(address, length);
+        _end = end + 1;
         Length += length;
     }
 
     internal void Advance(long count)
     {
         if ((ulong)count > (ulong)Length)
-            throw new ArgumentOutOfRangeException(nameof(count), $"cannot move by {count} bytes: {Length} are left");
+            throw NotThatMany(count, "move by");
 
         Length -= count;
         while (count > 0)
@@ -67,13 +75,25 @@ internal sealed unsafe class ScatteredBytes
             IoVector* piece = _pieces + _first;
             if ((nuint)count < piece->Length)
             {
-                *piece = new IoVector(piece->Address + (nint)count, piece->Length - (nuint)count);
+                Cut(piece, (nuint)count);
                 return;
             }
 
             count -= (long)piece->Length;
+            Restore(piece);
             _first++;
         }
+    }
+
+    /// <summary>Moves the position back to the start.</summary>
+    /// <returns>All pieces as they were appended.</returns>
+    internal ReadOnlySpan<IoVector> Rewind()
+    {
+        if (_cut != 0)
+            Restore(_pieces + _first);
+
+        _first = 0;
+        return new(_pieces, _end);
     }
 
     internal int CopyTo(Span<byte> destination)
@@ -116,7 +136,7 @@ internal sealed unsafe class ScatteredBytes
             int descriptor = (int)stream.DangerousGetHandle();
             while (true)
             {
-                nint moved = Call(descriptor, offset: null, Math.Min(limit, Length), intoGuest);
+                nint moved = Call(descriptor, NoOffset, Math.Min(limit, Length), intoGuest);
                 if (moved >= 0)
                 {
                     Advance(moved);
@@ -139,7 +159,11 @@ internal sealed unsafe class ScatteredBytes
     internal TransferResult TransferAll(SafeHandle file, long offset, long total, bool intoGuest)
     {
         if ((ulong)total > (ulong)Length)
-            throw new ArgumentOutOfRangeException(nameof(total), $"cannot move {total} bytes: {Length} are left");
+            throw NotThatMany(total, "transfer");
+
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (total == 0)
+            return default;
 
         bool referenced = false;
         try
@@ -176,7 +200,21 @@ internal sealed unsafe class ScatteredBytes
         }
     }
 
-    private nint Call(int descriptor, long? offset, long count, bool intoGuest)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Cut(IoVector* piece, nuint count)
+    {
+        *piece = new IoVector(piece->Address + (nint)count, piece->Length - count);
+        _cut += count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Restore(IoVector* piece)
+    {
+        *piece = new IoVector(piece->Address - (nint)_cut, piece->Length + _cut);
+        _cut = 0;
+    }
+
+    private nint Call(int descriptor, long offset, long count, bool intoGuest)
     {
         if (_first == _end)
             return CallKernel(descriptor, offset, 0, intoGuest);
@@ -190,13 +228,16 @@ internal sealed unsafe class ScatteredBytes
         return moved;
     }
 
-    private nint CallKernel(int descriptor, long? offset, int pieces, bool intoGuest) => (offset, intoGuest) switch
+    private nint CallKernel(int descriptor, long offset, int count, bool intoGuest)
     {
-        (null, true) => NativeMethods.ReadVector(descriptor, _pieces + _first, pieces),
-        (null, false) => NativeMethods.WriteVector(descriptor, _pieces + _first, pieces),
-        ({ } at, true) => NativeMethods.ReadVectorAt(descriptor, _pieces + _first, pieces, at),
-        ({ } at, false) => NativeMethods.WriteVectorAt(descriptor, _pieces + _first, pieces, at),
-    };
+        IoVector* pieces = _pieces + _first;
+        if (offset == NoOffset)
+            return intoGuest ? VectorCalls.Read(descriptor, pieces, count) : VectorCalls.Write(descriptor, pieces, count);
+
+        return intoGuest
+            ? VectorCalls.ReadAt(descriptor, pieces, count, offset)
+            : VectorCalls.WriteAt(descriptor, pieces, count, offset);
+    }
 
     /// <summary>The piece in which the next <paramref name="count"/> bytes end, or the last one that fits in a call.</summary>
     private int FindLast(long count, out nuint lengthOfLast)
@@ -209,4 +250,15 @@ internal sealed unsafe class ScatteredBytes
         lengthOfLast = Math.Min((nuint)count, _pieces[i].Length);
         return i;
     }
+
+    [MemberNotNull(nameof(_array))]
+    private void MakeRoom(int capacity)
+    {
+        IoVector[] larger = GC.AllocateUninitializedArray<IoVector>(capacity, pinned: true);
+        _array?.CopyTo(larger, 0);
+        _array = larger;
+        _pieces = (IoVector*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(larger));
+    }
+
+    private ArgumentOutOfRangeException NotThatMany(long count, string doing) => new(nameof(count), $"cannot {doing} {count} bytes: {Length} are left");
 }

@@ -25,12 +25,15 @@ public sealed unsafe class Virtqueue : IVirtqueue
     private readonly VirtqueueState _state;
     private readonly QueueSignals _signals;
     private readonly Action _raiseInterrupt;
-    private readonly GuestChain _chain;
+    private readonly GuestChain[] _idle;
     private readonly byte* _descriptors;
     private readonly ushort* _available;
     private readonly ushort* _used;
     private readonly int _size;
     private readonly int _mask;
+    private int _idleCount;
+    private int _inHand;
+    private int _lastHead;
 
     /// <summary>A queue over a ring.</summary>
     /// <param name="name">The queue's name for faults.</param>
@@ -65,7 +68,7 @@ public sealed unsafe class Virtqueue : IVirtqueue
         _used = ring.Used;
         _size = ring.Size;
         _mask = ring.Size - 1;
-        _chain = new GuestChain(this, ring.Size);
+        _idle = new GuestChain[ring.Size];
     }
 
     /// <inheritdoc/>
@@ -84,14 +87,11 @@ public sealed unsafe class Virtqueue : IVirtqueue
     public CancellationToken Stopping { get; }
 
     /// <summary>A chain was taken and not completed yet.</summary>
-    public bool HasChainInHand { get; private set; }
-
-    internal int HeadInHand { get; private set; }
+    public bool HasChainInHand => _inHand != 0;
 
     /// <inheritdoc/>
     public DescriptorChain? Take()
     {
-        RefuseSecondChain();
         while (!_signals.IsStopping)
         {
             ushort available = Volatile.Read(ref _available[IndexField]);
@@ -116,7 +116,6 @@ public sealed unsafe class Virtqueue : IVirtqueue
     /// <inheritdoc/>
     public DescriptorChain? TryTake()
     {
-        RefuseSecondChain();
         if (_signals.IsStopping)
             return null;
 
@@ -153,36 +152,33 @@ public sealed unsafe class Virtqueue : IVirtqueue
     }
 
     /// <inheritdoc/>
-    public DeviceFaultException Fault(string reason) => FaultAt(HasChainInHand ? HeadInHand : -1, reason);
+    public DeviceFaultException Fault(string reason) => FaultAt(HasChainInHand ? _lastHead : -1, reason);
 
-    /// <summary>Puts the chain in hand on the used ring.</summary>
-    internal void PutUsed(uint length)
+    /// <summary>Puts a completed chain on the used ring.</summary>
+    internal void Return(GuestChain chain, uint length)
     {
+        // Whoever keeps something derived from guest memory is told of what was written before the guest is.
+        if (_memory.DeviceWrote is { } report)
+            ReportWrites(report, chain.WritableBytes.Rewind());
+
+        chain.Clear();
+        _idle[_idleCount++] = chain;
+        _inHand--;
+
         ushort index = _state.NextUsed;
         uint* entry = (uint*)(_used + EntriesField) + (2 * (index & _mask));
-        entry[0] = (uint)HeadInHand;
+        entry[0] = (uint)chain.Head;
         entry[1] = length;
         index++;
         _state.NextUsed = index;
         Volatile.Write(ref _used[IndexField], index);
         _state.UnsignalledCompletions++;
-        HasChainInHand = false;
     }
 
-    /// <summary>Tells whoever keeps something derived from guest memory what a device may have written; before the guest is told.</summary>
-    internal void ReportWrites(ReadOnlySpan<IoVector> pieces)
+    private void ReportWrites(Action<uint, uint> report, ReadOnlySpan<IoVector> pieces)
     {
-        if (_memory.DeviceWrote is not { } report)
-            return;
-
         foreach (ref readonly IoVector piece in pieces)
             report((uint)(piece.Address - _memory.BaseAddress), (uint)piece.Length);
-    }
-
-    private void RefuseSecondChain()
-    {
-        if (HasChainInHand)
-            throw Fault("the device took another chain before it completed this one");
     }
 
     private bool WaitFor(SafeHandle descriptor, int events)
@@ -204,25 +200,30 @@ public sealed unsafe class Virtqueue : IVirtqueue
     {
         ushort next = _state.NextAvailable;
         if ((ushort)(available - next) > _size)
-            throw FaultAt(-1, $"the available index moved from {next} to {available}, further than the {_size} entries of the ring");
+            throw IndexTooFar(next, available);
 
         int head = _available[EntriesField + (next & _mask)];
         if (head >= _size)
-            throw FaultAt(-1, $"available entry {next & _mask} names descriptor {head}, but the table has {_size}");
+            throw NoSuchHead(next, head);
 
+        if (_inHand == _size)
+            throw TooManyInFlight(head);
+
+        // The one completed last is the one the caches still hold.
+        GuestChain chain = _idleCount > 0 ? _idle[--_idleCount] : new GuestChain(this);
         _state.NextAvailable = (ushort)(next + 1);
-        HeadInHand = head;
-        Gather(head);
-        HasChainInHand = true;
-        return _chain;
+        Gather(chain, head);
+        _lastHead = head;
+        _inHand++;
+        chain.Seal(head);
+        return chain;
     }
 
     /// <summary>Follows the chain from <paramref name="head"/> and collects its pieces.</summary>
-    private void Gather(int head)
+    private void Gather(GuestChain chain, int head)
     {
-        ScatteredBytes readable = _chain.ReadableBytes;
-        ScatteredBytes writable = _chain.WritableBytes;
-        _chain.Clear();
+        ScatteredBytes readable = chain.ReadableBytes;
+        ScatteredBytes writable = chain.WritableBytes;
 
         byte* table = _descriptors;
         int tableSize = _size;
@@ -241,18 +242,15 @@ public sealed unsafe class Virtqueue : IVirtqueue
             var flags = (DescriptorFlags)(ushort)(rest >> 32);
             int next = (ushort)(rest >> 48);
 
+            if (!_memory.TryGetPointer(address, length, out nint pointer))
+                throw OutsideMemory(i, address, length);
+
             if ((flags & DescriptorFlags.Indirect) != 0)
             {
-                if (inIndirectTable)
-                    throw FaultAt(i, "an indirect descriptor inside an indirect table");
+                if (inIndirectTable || (flags & DescriptorFlags.Next) != 0 || length == 0 || length % Vring.DescriptorSize != 0)
+                    throw BadIndirect(i, inIndirectTable, flags, length);
 
-                if ((flags & DescriptorFlags.Next) != 0)
-                    throw FaultAt(i, "an indirect descriptor with a next one");
-
-                if (length == 0 || length % Vring.DescriptorSize != 0)
-                    throw FaultAt(i, $"an indirect table of {length} bytes, not a positive multiple of {Vring.DescriptorSize}");
-
-                table = (byte*)Resolve(i, address, length);
+                table = (byte*)pointer;
                 tableSize = (int)(length / Vring.DescriptorSize);
                 inIndirectTable = true;
                 inThisTable = 0;
@@ -261,13 +259,12 @@ public sealed unsafe class Virtqueue : IVirtqueue
             }
 
             if (++total > _size || ++inThisTable > tableSize)
-                throw FaultAt(i, $"a chain longer than its table of {Math.Min(tableSize, _size)} descriptors, or a loop");
+                throw TooLong(i, tableSize);
 
             bytes += length;
             if (bytes > uint.MaxValue)
                 throw FaultAt(i, "a chain of 4 GiB or more");
 
-            nint pointer = Resolve(i, address, length);
             if ((flags & DescriptorFlags.Write) != 0)
             {
                 inWritablePart = true;
@@ -283,24 +280,39 @@ public sealed unsafe class Virtqueue : IVirtqueue
             }
 
             if ((flags & DescriptorFlags.Next) == 0)
-                break;
+                return;
 
             if (next >= tableSize)
-                throw FaultAt(i, $"next is {next}, but the table has {tableSize} descriptors");
+                throw NoSuchNext(i, next, tableSize);
 
             i = next;
         }
-
-        _chain.Seal();
     }
 
-    private nint Resolve(int index, ulong address, uint length)
-    {
-        if (!_memory.TryGetPointer(address, length, out nint pointer))
-            throw FaultAt(index, $"{length} bytes at 0x{address:x} lie outside guest memory, which ends at 0x{_memory.Limit:x}");
+    // The texts are made in methods of their own: where they are woven in, every call pays for the room they take.
+    private DeviceFaultException IndexTooFar(ushort next, ushort available) =>
+        FaultAt(-1, $"the available index moved from {next} to {available}, further than the {_size} entries of the ring");
 
-        return pointer;
-    }
+    private DeviceFaultException NoSuchHead(ushort next, int head) =>
+        FaultAt(-1, $"available entry {next & _mask} names descriptor {head}, but the table has {_size}");
+
+    private DeviceFaultException TooManyInFlight(int head) =>
+        FaultAt(head, $"another chain made available while all {_size} of the ring are in the device's hand");
+
+    private DeviceFaultException OutsideMemory(int index, ulong address, uint length) =>
+        FaultAt(index, $"{length} bytes at 0x{address:x} lie outside guest memory, which ends at 0x{_memory.Limit:x}");
+
+    private DeviceFaultException BadIndirect(int index, bool inIndirectTable, DescriptorFlags flags, uint length) => FaultAt(
+        index,
+        inIndirectTable ? "an indirect descriptor inside an indirect table"
+        : (flags & DescriptorFlags.Next) != 0 ? "an indirect descriptor with a next one"
+        : $"an indirect table of {length} bytes, not a positive multiple of {Vring.DescriptorSize}");
+
+    private DeviceFaultException TooLong(int index, int tableSize) =>
+        FaultAt(index, $"a chain longer than its table of {Math.Min(tableSize, _size)} descriptors, or a loop");
+
+    private DeviceFaultException NoSuchNext(int index, int next, int tableSize) =>
+        FaultAt(index, $"next is {next}, but the table has {tableSize} descriptors");
 
     private DeviceFaultException FaultAt(int index, string reason) => new(Name, index, reason);
 }

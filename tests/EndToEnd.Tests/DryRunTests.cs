@@ -129,15 +129,39 @@ public sealed class DryRunTests : IDisposable
         Succeed("--dry-run", "--dump", "/dev/null", "2", LguestProcess.Puppy);
     }
 
-    [Fact]
-    public void A_dump_never_takes_an_image_of_the_guest()
+    [Theory]
+    [InlineData("kernel")]
+    [InlineData("initrd")]
+    [InlineData("disk")]
+    public void A_dump_never_takes_an_image_of_the_guest(string which)
     {
         var kernel = _scratch.File("kernel", File.ReadAllBytes(LguestProcess.Puppy));
-        var link = Path.Combine(_scratch.Folder, "link");
-        File.CreateSymbolicLink(link, kernel);
-        foreach (var name in new[] { kernel, link })
-            Fail(HostError, $"--dump: cannot write '{name}': it is in use, perhaps as an image of this guest", "--dry-run", "--dump", name, "64", kernel);
-        Assert.Equal(File.ReadAllBytes(LguestProcess.Puppy), File.ReadAllBytes(kernel));
+        var initrd = _scratch.File("initrd", [1, 2, 3]);
+        var disk = _scratch.File("disk", new byte[1024]);
+        var image = Path.Combine(_scratch.Folder, which);
+        var content = File.ReadAllBytes(image);
+        var symbolic = Path.Combine(_scratch.Folder, "symbolic");
+        var hard = Path.Combine(_scratch.Folder, "hard");
+        File.CreateSymbolicLink(symbolic, image);
+        using (var ln = System.Diagnostics.Process.Start("ln", [image, hard]))
+            ln.WaitForExit();
+        foreach (var name in new[] { image, symbolic, hard })
+        {
+            Fail(
+                HostError, $"--dump: cannot write '{name}': it is in use, perhaps as an image of this guest",
+                "--dry-run", "--dump", name, "--block=" + disk, "--initrd=" + initrd, "64", kernel);
+        }
+        Assert.Equal(content, File.ReadAllBytes(image));
+    }
+
+    [Fact]
+    public void A_dump_may_go_where_the_output_goes()
+    {
+        var file = Path.Combine(_scratch.Folder, "both");
+        using var process = System.Diagnostics.Process.Start("sh", ["-c", "exec \"$0\" --dry-run --dump /dev/stdout --format '{{ page_limit }}' 2 \"$1\" >\"$2\"", LguestProcess.Executable, LguestProcess.Puppy, file]);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        Assert.Equal(519 * PageSize, new FileInfo(file).Length);
     }
 
     [Theory]

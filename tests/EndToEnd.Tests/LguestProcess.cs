@@ -68,6 +68,21 @@ public sealed class LguestProcess : IDisposable
     public static LguestProcess StartInOwnNetwork(params string[] arguments) =>
         new(new ProcessStartInfo("unshare", ["--net", "--", Executable, .. arguments]));
 
+    /// <summary>Starts in a network namespace of its own, with a bridge of that name in it.</summary>
+    public static LguestProcess StartWithOwnBridge(string bridge, params string[] arguments) =>
+        new(new ProcessStartInfo("unshare", ["--net", "--", "sh", "-c", $"ip link add {bridge} type bridge && ip link set {bridge} up && exec \"$@\"", "sh", Executable, .. arguments]));
+
+    /// <summary>Starts in the network namespace of another one that runs.</summary>
+    public static LguestProcess StartInNetworkOf(LguestProcess other, params string[] arguments) =>
+        new(new ProcessStartInfo("nsenter", [$"--net=/proc/{other.Id}/ns/net", "--", Executable, .. arguments]));
+
+    /// <summary>Starts behind a command that ends by becoming the one given to it.</summary>
+    public static LguestProcess StartBehind(IReadOnlyList<string> command, IReadOnlyList<string> arguments) =>
+        new(new ProcessStartInfo(command[0], [.. command.Skip(1), Executable, .. arguments]));
+
+    /// <summary>Why <see cref="StartWithOwnBridge"/> cannot work here, or null.</summary>
+    public static string? WhyNoBridge() => WhyNoNetwork() ?? WhyNot("needs bridges (ip link add type bridge)", "unshare", "--net", "--", "ip", "link", "add", "br0", "type", "bridge");
+
     /// <summary>Why <see cref="StartInOwnNetwork"/> cannot work here, or null.</summary>
     public static string? WhyNoNetwork()
     {
@@ -75,9 +90,22 @@ public sealed class LguestProcess : IDisposable
             return "needs root for a tap interface";
         if (!File.Exists("/dev/net/tun"))
             return "needs /dev/net/tun";
-        using var trial = Process.Start(new ProcessStartInfo("unshare", ["--net", "--", "true"]) { RedirectStandardError = true });
-        trial!.WaitForExit();
-        return trial.ExitCode == 0 ? null : "needs network namespaces (unshare --net)";
+        return WhyNot("needs network namespaces (unshare --net)", "unshare", "--net", "--", "true");
+    }
+
+    /// <summary>The reason when a command cannot be run with success, else null.</summary>
+    internal static string? WhyNot(string reason, string program, params string[] arguments)
+    {
+        try
+        {
+            using var trial = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true });
+            trial!.WaitForExit();
+            return trial.ExitCode == 0 ? null : reason;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return reason;
+        }
     }
 
     /// <summary>Runs to the end with an empty standard input.</summary>

@@ -68,6 +68,14 @@ public sealed partial class Oracle : IDisposable
         return new(dump, ulong.Parse(told[0], CultureInfo.InvariantCulture), told[1]);
     }
 
+    /// <summary>What the C launcher tells when it is to be verbose, on a machine whose guest does nothing.</summary>
+    public string VerboseInC(IReadOnlyList<string> arguments) =>
+        RunInNetwork(arguments, ["setsid", "--wait", "env", "GD_BENCH=", "GD_MEM=" + arguments.First(a => a[0] != '-'), $"LD_PRELOAD={_folder}/lgpreload.so", $"{_folder}/lguest", "--verbose", .. arguments]).Output;
+
+    /// <summary>What our launcher tells of the same machine.</summary>
+    public static string VerboseHere(IReadOnlyList<string> arguments) =>
+        RunInNetwork(arguments, [LguestProcess.Executable, "--dry-run", "--verbose", .. arguments]).Errors;
+
     /// <summary>Whether the arguments ask for a network interface.</summary>
     public static bool NeedsNetwork(IReadOnlyList<string> arguments) => arguments.Any(a => a.StartsWith("--tunnet", StringComparison.Ordinal));
 

@@ -26,7 +26,7 @@ public sealed class RebootTests : IDisposable
         var initrd = _scratch.Disk(10_000, seed: 2);
         using var process = LguestProcess.Start(
             [.. options, "--initrd=" + initrd, "--rng", "--block=" + _scratch.Disk(1 << 20), "64", LguestProcess.Puppy, "quiet"]);
-        Resources? early = null;
+        ProcessResources? early = null;
         for (var boot = 1; boot <= Boots; boot++)
         {
             process.WaitFor("puppy> ");
@@ -34,27 +34,16 @@ public sealed class RebootTests : IDisposable
             process.WaitFor("2048 sectors, crc32 ");
             process.WaitFor("puppy> ");
             if (boot == Settled)
-                early = Resources.Of(process.Id);
+                early = ProcessResources.Of(process.Id);
             if (boot < Boots)
                 process.Type("reboot\n");
         }
-        var late = Resources.Of(process.Id);
+        var late = ProcessResources.Of(process.Id);
         process.Type("poweroff\n");
         Assert.Equal(0, process.WaitForExit());
         Assert.Equal("lguest: CRASH: Power down\n", process.Errors);
 
-        // The runtime itself starts a thread or maps something now and then, but not at each boot.
-        Assert.True(late.Descriptors <= early!.Descriptors + 2, $"{early} at boot {Settled}, {late} at boot {Boots}");
-        Assert.True(late.Threads <= early.Threads + 3, $"{early} at boot {Settled}, {late} at boot {Boots}");
-        Assert.True(late.Mappings <= early.Mappings + 40, $"{early} at boot {Settled}, {late} at boot {Boots}");
+        ProcessResources.AssertNoGrowth(early!, late);
         TestContext.Current.TestOutputHelper?.WriteLine($"{early} at boot {Settled}, {late} at boot {Boots}");
-    }
-
-    private sealed record Resources(int Descriptors, int Threads, int Mappings)
-    {
-        public static Resources Of(int process) => new(
-            Directory.GetFileSystemEntries($"/proc/{process}/fd").Length,
-            Directory.GetDirectories($"/proc/{process}/task").Length,
-            File.ReadLines($"/proc/{process}/maps").Count());
     }
 }

@@ -74,4 +74,69 @@ public class TerminalTests
         Assert.Equal(before, pty.LocalModes);
         Assert.DoesNotContain('\x1b', screen.Text);
     }
+
+    [Fact]
+    public void Three_interrupt_characters_leave_it_as_it_was()
+    {
+        using var pty = new Pty();
+        var before = pty.LocalModes;
+        using var process = LguestProcess.StartOnTerminal(pty.Path, "64", LguestProcess.Puppy, "quiet");
+        var screen = new Screen(pty);
+        screen.WaitFor("puppy> ");
+        for (var i = 0; i < 3; i++)
+        {
+            // Each must be read by itself, and within the second.
+            pty.Type(3);
+            Thread.Sleep(100);
+        }
+        Assert.Equal(130, process.WaitForExit());
+        screen.WaitFor("lguest: three ^C within a second\r\n");
+        Assert.Equal(before, pty.LocalModes);
+    }
+
+    [Theory]
+    [InlineData("panic oh dear", 4, "lguest: CRASH: oh dear\r\n")]
+    [InlineData("crash", 4, "lguest: CRASH: puppy: crash requested\r\n")]
+    [InlineData("crash hard", 3, "lguest: unhandled trap 14 ")]
+    public void A_bad_end_of_the_guest_leaves_it_as_it_was(string command, int exitCode, string message)
+    {
+        using var pty = new Pty();
+        var before = pty.LocalModes;
+        using var process = LguestProcess.StartOnTerminal(pty.Path, "64", LguestProcess.Puppy, "quiet");
+        var screen = new Screen(pty);
+        screen.WaitFor("puppy> ");
+        Assert.NotEqual(before, pty.LocalModes);
+        pty.Type(System.Text.Encoding.ASCII.GetBytes(command + "\n"));
+        screen.WaitFor(message);
+        Assert.Equal(exitCode, process.WaitForExit());
+        Assert.Equal(before, pty.LocalModes);
+    }
+
+    [Fact]
+    public void A_device_that_has_to_be_stopped_leaves_it_as_it_was()
+    {
+        using var pty = new Pty();
+        using var scratch = new Scratch();
+        var before = pty.LocalModes;
+        using var process = LguestProcess.StartOnTerminal(pty.Path, "64", scratch.File("broken-ring", BrokenRingGuest.Image()));
+        var screen = new Screen(pty);
+        screen.WaitFor("lguest: console0: queue transmit: ");
+        Assert.Equal(1, process.WaitForExit());
+        Assert.Equal(before, pty.LocalModes);
+    }
+
+    [Theory]
+    [InlineData("lguest: --block=/no/such/disk: ", "--block=/no/such/disk", "64", "PUPPY")]
+    [InlineData("lguest: cannot open kernel image '/no/such/kernel': ", "64", "/no/such/kernel")]
+    [InlineData("lguest: --username: there is no user ", "--username=no-such-user", "64", "PUPPY")]
+    [InlineData("lguest: unknown option ", "--no-such-option", "64", "PUPPY")]
+    public void A_mistake_leaves_it_as_it_was(string message, params string[] words)
+    {
+        using var pty = new Pty();
+        var before = pty.LocalModes;
+        using var process = LguestProcess.StartOnTerminal(pty.Path, [.. words.Select(word => word == "PUPPY" ? LguestProcess.Puppy : word)]);
+        new Screen(pty).WaitFor(message);
+        Assert.NotEqual(0, process.WaitForExit());
+        Assert.Equal(before, pty.LocalModes);
+    }
 }

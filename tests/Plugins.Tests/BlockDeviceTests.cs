@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using LguestPlug.Block;
 using LguestPlug.Testing;
+using Tmds.Linux;
 
 namespace LguestPlug.Plugins.Tests;
 
@@ -209,6 +210,44 @@ public sealed class BlockDeviceTests : IDisposable
         Assert.Equal((Ok, 1u), Pair(Send(bench, 4, 0)));
     }
 
+    /// <summary>
+    /// What cannot be synchronised shows when that happens: <c>/dev/zero</c> passes for a disk of no sectors, and its fdatasync
+    /// fails. Were the flush completed before, or without it, the answer could not tell.
+    /// </summary>
+    [Fact]
+    public void AFlushIsAnsweredAfterTheFileIsSynchronised()
+    {
+        using DeviceBench bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/zero" }, _context)).Start();
+        Assert.Equal((IoError, 1u), Pair(Send(bench, 4, 0)));
+        Assert.Equal(["cannot flush at sector 0 of '/dev/zero': Invalid argument; the guest gets an I/O error, later ones are not reported"], _context.Complaints);
+    }
+
+    /// <summary>Only a flush waits for the medium: writes do not.</summary>
+    [Fact]
+    public void WritesAreNotSynchronisedOneByOne()
+    {
+        using DiskFile disk = DiskFile.Open(_path, readOnly: false);
+        Assert.Equal(0, LibC.fcntl((int)disk.Handle.DangerousGetHandle(), LibC.F_GETFL) & (LibC.O_DSYNC | LibC.O_SYNC));
+    }
+
+    [Fact]
+    public void TellsEachRequestWithItsSizeAndAnswer()
+    {
+        using DeviceBench bench = Start();
+        Send(bench, 1, 10, write: new byte[1024]);
+        Send(bench, 0, 9, read: 512);
+        Send(bench, 4, 0);
+        Send(bench, 8, 0, read: 20);
+        Send(bench, 0, Sectors, read: 512);
+        Send(bench, 2, 0, read: 512);
+        Assert.Equal(
+            [
+                "Out at sector 10, 1024 bytes: Ok", "In at sector 9, 512 bytes: Ok", "Flush at sector 0, 0 bytes: Ok", "GetId at sector 0, 20 bytes: Ok",
+                "In at sector 64, 512 bytes: IoError", "2 at sector 0, 512 bytes: Unsupported",
+            ],
+            _context.Messages);
+    }
+
     [Theory]
     [InlineData(null, "block0")]
     [InlineData("disk-1", "disk-1")]
@@ -375,4 +414,38 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     private static (byte Status, uint Used) Pair((byte Status, uint Used, byte[] Data) answer) => (answer.Status, answer.Used);
+
+    [Fact]
+    public void FlushesThatWaitTogetherAreAllAnsweredBeforeWhatComesAfterThem()
+    {
+        using var bench = new DeviceBench(Create());
+        var statuses = new List<GuestBuffer>();
+        var heads = new List<int>();
+        foreach (RequestType type in new[] { RequestType.Flush, RequestType.Flush, RequestType.Flush, RequestType.GetId, RequestType.Flush })
+        {
+            GuestBuffer status = bench.Allocate([Untouched]);
+            statuses.Add(status);
+            heads.Add(bench.Queues[0].Add([Head(bench, (uint)type, 0)], [status]));
+        }
+
+        bench.Start();
+        Assert.All(heads, head => Assert.Equal(new UsedChain(head, 1), bench.WaitForUsed(0)));
+        Assert.All(statuses, status => Assert.Equal([Ok], bench.Read(status)));
+    }
+
+    [Fact]
+    public void FlushesThatFailTogetherAllFail()
+    {
+        using var bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/null" }, _context));
+        GuestBuffer[] statuses = [bench.Allocate([Untouched]), bench.Allocate([Untouched])];
+        foreach (GuestBuffer status in statuses)
+            bench.Queues[0].Add([Head(bench, (uint)RequestType.Flush, 0)], [status]);
+
+        bench.Start();
+        foreach (GuestBuffer status in statuses)
+        {
+            bench.WaitForUsed(0);
+            Assert.Equal([IoError], bench.Read(status));
+        }
+    }
 }

@@ -63,6 +63,20 @@ public sealed class ConsoleDeviceTests : IDisposable
     }
 
     [Fact]
+    public void PiecesThatWaitTogetherComeOutInOrderAndAreAllHandedBack()
+    {
+        using var bench = new DeviceBench(new ConsoleDevice(
+            Borrow(_keyboard.ClientSafePipeHandle), ConsoleOutput.From(Borrow(_screen.ClientSafePipeHandle)), null, _context, _clock));
+        string[] pieces = ["Linux ", "", new string('x', 200_000), "version 3.11", "\n"];
+        List<int> heads = [.. pieces.Select(piece => bench.Queues[Transmit].Add([bench.Allocate(Encoding.ASCII.GetBytes(piece))], []))];
+        bench.Start();
+
+        // The long one is more than a pipe or a batch holds.
+        Assert.Equal(string.Concat(pieces), ReadScreen(pieces.Sum(piece => piece.Length)));
+        Assert.All(heads, head => Assert.Equal(new UsedChain(head, 0), bench.WaitForUsed(Transmit)));
+    }
+
+    [Fact]
     public void GivesWhatIsTypedAndInterruptsAtOnce()
     {
         using DeviceBench bench = Start();

@@ -187,6 +187,26 @@ public class NetDeviceTests
         Assert.Empty(_context.Complaints);
     });
 
+    /// <summary>Packets that wait are all given before the guest is interrupted, once.</summary>
+    [Fact]
+    public void HoldsTheInterruptBackWhileMorePacketsWait() => NetworkNamespace.Run(() =>
+    {
+        const int Packets = 8;
+        using DeviceBench bench = new(Create("192.168.19.1:02:11:22:33:44:55"));
+        NetworkNamespace.Ip("neighbour", "add", "192.168.19.2", "lladdr", "02:11:22:33:44:55", "dev", "tap0");
+        using var socket = new UdpClient(new IPEndPoint(IPAddress.Parse("192.168.19.1"), 7000));
+        for (int i = 0; i < Packets; i++)
+            socket.Send("packet"u8, "192.168.19.2", 7001);
+
+        for (int i = 0; i < 64; i++)
+            bench.Queues[Receive].Add([], [bench.Allocate(2000)]);
+
+        bench.Start();
+        bench.WaitForInterrupt(Receive);
+        Assert.InRange((int)bench.Queues[Receive].UsedIndex, Packets, 64);
+        Assert.Equal(1, bench.InterruptCount(Receive));
+    });
+
     [Fact]
     public void GoesOnAfterAPacketTheHostRefuses() => NetworkNamespace.Run(() =>
     {

@@ -62,7 +62,7 @@ internal sealed class LguestBus
     public void Detach()
     {
         foreach (var slot in _slots)
-            slot.Runner.Reset();
+            Stop(slot);
         _engine = null;
     }
 
@@ -158,9 +158,17 @@ internal sealed class LguestBus
         }
     }
 
+    /// <summary>Of a device that does not run the runner has nothing to tell, but a guest's reset is a fact all the same.</summary>
+    private void Stop(Slot slot)
+    {
+        if (slot.Runner.State == DeviceRunState.Stopped)
+            _logger.LogInformation("Resetting device {Name}", slot.Runner.Name);
+        slot.Runner.Reset();
+    }
+
     private void Reset(Slot slot)
     {
-        slot.Runner.Reset();
+        Stop(slot);
         slot.ExpectsDriverOk = false;
         _memory.Slice(slot.Place.AcceptedFeatures, slot.Place.FeatureLength).Clear();
         foreach (var place in slot.Place.Queues)

@@ -7,23 +7,27 @@ namespace LguestPlug.Host.Engines;
 /// <summary>Turns the choice on the command line into an engine.</summary>
 internal static class EngineSelection
 {
-    /// <param name="choice">What the command line says.</param>
+    /// <param name="request">What the command line says.</param>
     /// <param name="kernelExists">Whether this machine's kernel has lguest.</param>
-    public static (string Name, EngineFactory Create) Select(EngineChoice choice, bool kernelExists) => choice switch
+    public static (string Name, EngineFactory Create) Select(LaunchRequest request, bool kernelExists) => request.Engine switch
     {
         EngineChoice.Soft => Soft,
         EngineChoice.Auto when !kernelExists => Soft,
-        _ when kernelExists => Kernel,
+        _ when kernelExists => ("kernel", Kernel(NeedsFolder(request))),
         _ => throw new HostException($"--engine kernel: this machine has no {LguestDeviceFile.Path} (--engine soft needs none)"),
     };
 
-    private static (string, EngineFactory) Kernel
+    /// <summary>
+    /// An open directory outside the root directory is a way out of it, so it is kept only where nothing else will do: when the
+    /// device must be found again, for a reboot, and the new root directory has none.
+    /// </summary>
+    internal static bool NeedsFolder(LaunchRequest request) =>
+        request.Reboot && request.ChangeRoot is { } root && !LguestDeviceFile.ExistsIn(root);
+
+    private static EngineFactory Kernel(bool needsFolder)
     {
-        get
-        {
-            var folder = new Lazy<SafeFileHandle>(() => LguestDeviceFile.OpenFolder());
-            return ("kernel", (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder.Value), memory, limit, entry));
-        }
+        var folder = needsFolder ? new Lazy<SafeFileHandle>(() => LguestDeviceFile.OpenFolder()) : null;
+        return (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder?.Value), memory, limit, entry);
     }
 
     private static (string, EngineFactory) Soft => ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry));

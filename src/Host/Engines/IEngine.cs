@@ -19,12 +19,11 @@ internal interface IEngine : IDisposable
     /// <summary>Runs the guest until something only the driver loop can handle. Always called on the thread that made the engine.</summary>
     EngineExit Run();
 
-    /// <summary>A device wrote guest memory; any thread. For engines that keep something derived from it, as decoded instructions.</summary>
-    /// <param name="address">Guest-physical address of the first byte.</param>
-    /// <param name="length">Number of bytes.</param>
-    void MemoryWritten(uint address, uint length)
-    {
-    }
+    /// <summary>
+    /// To be told when a device wrote guest memory: the guest-physical address of the first byte, and the number of bytes; on
+    /// any thread. For engines that keep something derived from it, as decoded instructions; null for the others.
+    /// </summary>
+    Action<uint, uint>? MemoryWritten => null;
 
     /// <summary>What the engine has done so far, in words for a person; empty if it does not know.</summary>
     string Statistics => "";

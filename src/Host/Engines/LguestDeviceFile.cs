@@ -19,15 +19,18 @@ internal sealed unsafe partial class LguestDeviceFile : ILguestDevice
     private int _fd;
 
     /// <summary>Opens the device anew, as every guest needs, and so every boot.</summary>
-    /// <param name="folder">From <see cref="OpenFolder"/>.</param>
-    public LguestDeviceFile(SafeFileHandle folder)
+    /// <param name="folder">From <see cref="OpenFolder"/>; null when its name leads to it.</param>
+    public LguestDeviceFile(SafeFileHandle? folder)
     {
-        _fd = openat(folder, Name, ReadWrite | CloseOnExec);
+        _fd = folder is null ? open(Path, ReadWrite | CloseOnExec) : openat(folder, Name, ReadWrite | CloseOnExec);
         if (_fd < 0)
             throw new HostException($"cannot open {Path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }
 
     public static bool Exists => File.Exists(Path);
+
+    /// <summary>Whether the device is also there for a process whose root directory this is.</summary>
+    public static bool ExistsIn(string root) => File.Exists(root + Path);
 
     /// <summary>The device's folder: with it the device is found again from inside another root directory.</summary>
     public static SafeFileHandle OpenFolder(string path = Folder)

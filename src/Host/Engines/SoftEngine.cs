@@ -14,7 +14,7 @@ internal sealed class SoftEngine(nint memory, uint pageLimit, uint entryPoint) :
 
     public void RegisterNotify(uint address, NotifySignal signal) => _machine.RegisterNotify(address, signal.Raise);
 
-    public void MemoryWritten(uint address, uint length) => _machine.MemoryWritten(address, length);
+    public Action<uint, uint>? MemoryWritten => _machine.MemoryWritten;
 
     public string Statistics
     {

@@ -7,14 +7,17 @@ namespace LguestPlug.Host.Inspection;
 internal static class MemoryDump
 {
     private const int PageSize = GuestMemory.PageSize;
+    private const string InUse = "it is in use, perhaps as an image of this guest";
 
     public static void Write(string path, GuestMemory memory, ulong length)
     {
         try
         {
-            // Shared with nobody: .NET then refuses, before it truncates, a file that is open here as an image. Under any name of
-            // it, for the image would not only be lost but is mapped while the dump is written.
-            using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            // Nothing is cut off before it is known whose file this is: an image would not only be lost but is mapped, and a disk
+            // is written to, while the dump is written.
+            using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 0);
+            if (OpenFiles.IsOpenElsewhere(file.SafeFileHandle))
+                throw new HostException($"--dump: cannot write '{path}': {InUse}");
             if (TryMakeHole(file, length))
             {
                 FillHole(file, memory, length);
@@ -37,18 +40,19 @@ internal static class MemoryDump
             _ when Directory.Exists(path) => "it is a directory",
             UnauthorizedAccessException => "permission denied",
             DirectoryNotFoundException => "no such folder",
-            IOException { HResult: WouldBlock } => "it is in use, perhaps as an image of this guest",
+            IOException { HResult: WouldBlock } => InUse,
             _ => e.Message.ReplaceLineEndings(" "),
         };
     }
 
-    /// <summary>Makes the fresh file all zeros of the right length. A pipe or a device cannot be that.</summary>
+    /// <summary>Makes the file all zeros of the right length. A pipe or a device cannot be that.</summary>
     private static bool TryMakeHole(FileStream file, ulong length)
     {
         try
         {
             if (!file.CanSeek)
                 return false;
+            file.SetLength(0);
             file.SetLength((long)length);
             return true;
         }

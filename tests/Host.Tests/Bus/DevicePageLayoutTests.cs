@@ -79,6 +79,16 @@ public class DevicePageLayoutTests
         Assert.Equal(0x87654321UL, DevicePageLayout.ReadAccepted(memory, place));
     }
 
+    [Fact]
+    public void The_length_of_the_configuration_fills_its_byte()
+    {
+        byte[] config = [.. Enumerable.Range(1, 255).Select(i => (byte)i)];
+        var page = Page((new("x", 9, 0, 255, [8]), config), (Rng, []));
+        Assert.Equal(255, page[3]);
+        Assert.Equal(config, page[13..268]);
+        Assert.Equal(4, page[268]);
+    }
+
     private static string Refused(params DeviceShape[] devices) =>
         Assert.Throws<HostException>(() => DevicePageLayout.Compute(Ram, devices)).Message;
 

@@ -128,6 +128,17 @@ public sealed class LguestBusTests : IDisposable
     }
 
     [Fact]
+    public void Every_reset_is_told_also_of_a_device_that_does_not_run()
+    {
+        Status(0);
+        Status(3);
+        Status(0);
+        Status(0);
+        _bus.Detach();
+        Assert.Equal(4, _log.Lines.Count(line => line == "Information: Resetting device thing0"));
+    }
+
+    [Fact]
     public void FAILED_is_told_and_resets()
     {
         Status(3);

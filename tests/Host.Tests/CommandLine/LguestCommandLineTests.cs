@@ -132,11 +132,24 @@ public class LguestCommandLineTests
     public void Help_names_every_option_and_every_exit_code()
     {
         var help = Output("--help");
-        string[] options = ["--tunnet", "--block", "--rng", "--initrd", "--device", "--plugin-dir", "--engine", "--no-reboot", "--verbose", "plugins", "<mem-in-mb> <vmlinux>"];
+        string[] options =
+        [
+            "--tunnet", "--block", "--rng", "--initrd", "-i", "--username", "--chroot", "--verbose", "-v", "--device", "--plugin-dir", "--engine", "--no-reboot",
+            "--dry-run", "--dump", "--format", "--template-args", "--help", "--version", "plugins", "<mem-in-mb> <vmlinux>",
+        ];
         Assert.All(options, option => Assert.Contains(option, help, StringComparison.Ordinal));
         Assert.All(ExitCode.Table, row => Assert.Contains($"  {row.Code,-15}{row.Meaning}", help, StringComparison.Ordinal));
     }
 
     [Fact]
     public void The_version_is_one_line() => Assert.Matches(@"^lguest \d+\.\d+\.\d+\n$", Output("--version"));
+
+    /// <summary>Whoever adds an option has to give it a line of help, or it is found here.</summary>
+    [Fact]
+    public void Every_option_of_the_help_has_a_description()
+    {
+        var options = Output("--help").Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).ToList();
+        Assert.Equal(17, options.Count);
+        Assert.All(options, line => Assert.Matches(@"^  -\S.*?\s{2,}\S", line));
+    }
 }

@@ -13,7 +13,8 @@ internal sealed partial class ScriptedDevice : ILguestDevice
 
     public Func<nint[], nint> OnWrite { get; set; } = words => words[0] == 0 ? 12 : 0;
 
-    public List<int> ReadingThreads { get; } = [];
+    /// <summary>The threads that prepared the guest and read, which the kernel wants to be one.</summary>
+    public List<int> Threads { get; } = [];
 
     public bool Disposed { get; private set; }
 
@@ -56,12 +57,14 @@ internal sealed partial class ScriptedDevice : ILguestDevice
     public nint Write(ReadOnlySpan<nint> words)
     {
         Writes.Add(words.ToArray());
+        if (words[0] == 0)
+            Threads.Add(Environment.CurrentManagedThreadId);
         return OnWrite(words.ToArray());
     }
 
     public nint Read(Span<byte> buffer)
     {
-        ReadingThreads.Add(Environment.CurrentManagedThreadId);
+        Threads.Add(Environment.CurrentManagedThreadId);
         var copy = new byte[buffer.Length];
         var result = _reads.Dequeue()(copy, buffer.Length);
         copy.CopyTo(buffer);

@@ -3,6 +3,7 @@ using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
 using LguestPlug.Host.Running;
+using LguestPlug.Host.Tests.Engines;
 using LguestPlug.Host.Tests.Loading;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -43,6 +44,19 @@ public sealed class GuestLauncherTests : IDisposable
 
     private Outcome Run(bool reboot, Func<IDeviceContext, FakeDevice> create, params Func<FakeEngine, EngineExit>[][] boots)
     {
+        var boot = 0;
+        return Run(reboot, create, (memory, pageLimit, entry) =>
+        {
+            _memory = memory;
+            _seen.Add($"{pageLimit:x} {entry:x}");
+            var engine = new FakeEngine(boots[boot++]);
+            _engines.Add(engine);
+            return engine;
+        });
+    }
+
+    private Outcome Run(bool reboot, Func<IDeviceContext, FakeDevice> create, EngineFactory createEngine)
+    {
         var request = new LaunchRequest
         {
             MemoryBytes = Ram,
@@ -51,7 +65,6 @@ public sealed class GuestLauncherTests : IDisposable
             Devices = [new("fake", null, [], "--fake")],
             Reboot = reboot,
         };
-        var boot = 0;
         var launcher = new GuestLauncher(
             request, _stop, NullLoggerFactory.Instance,
             name => new FakePlugin(context =>
@@ -62,14 +75,7 @@ public sealed class GuestLauncherTests : IDisposable
                 _devices.Add(device);
                 return device;
             }),
-            (memory, pageLimit, entry) =>
-            {
-                _memory = memory;
-                _seen.Add($"{pageLimit:x} {entry:x}");
-                var engine = new FakeEngine(boots[boot++]);
-                _engines.Add(engine);
-                return engine;
-            },
+            createEngine,
             new EarlyConsole(Stream.Null));
         return launcher.Run();
     }
@@ -236,5 +242,26 @@ public sealed class GuestLauncherTests : IDisposable
         Assert.Equal("--fake: file 'x' is not there", error.Message);
         error = Assert.Throws<HostException>(() => Run(true, _ => throw new InvalidCastException("oops"), []));
         Assert.Equal("--fake: the plugin threw InvalidCastException: oops", error.Message);
+    }
+
+    /// <summary>The kernel gives a guest to the thread that prepared it, and lets no other run it.</summary>
+    [Fact]
+    public void On_the_kernels_engine_every_boot_prepares_and_runs_the_guest_on_one_thread()
+    {
+        const int Erestart = 85;
+        const int Enoent = 2;
+        ScriptedDevice[] devices =
+        [
+            new ScriptedDevice().Notifies(Ram).Notifies(0x300000).Answers(-Erestart),
+            new ScriptedDevice().Notifies(Ram).Answers(-Erestart),
+            new ScriptedDevice().Answers(-Enoent).Says("CRASH: Power down"),
+        ];
+        var boot = 0;
+        var outcome = Run(true, _ => new FakeDevice(9), (memory, limit, entry) => new KernelEngine(devices[boot++], memory, limit, entry));
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Equal([4, 3, 3], devices.Select(device => device.Threads.Count));
+        Assert.Single(devices.SelectMany(device => device.Threads).Distinct());
+        Assert.All(devices, device => Assert.Equal([0, .. device.Writes[0][1..]], device.Writes[0]));
+        Assert.All(devices, device => Assert.True(device.Disposed));
     }
 }
