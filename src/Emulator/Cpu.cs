@@ -48,7 +48,7 @@ public sealed unsafe class Cpu : IDisposable
         _pages.Add(_code);
         _executor = new InstructionExecutor(this, _mmu, system);
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
-        _translator = arena == null ? null : new Translator(_tables!, arena, _mmu, memory, _pages, _executor);
+        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor);
         UpdateSegmentMode();
     }
 
@@ -70,6 +70,9 @@ public sealed unsafe class Cpu : IDisposable
 
     /// <summary>The pending trap is an INT n, INT3 or INTO.</summary>
     internal bool TrapIsSoftware { get; set; }
+
+    /// <summary>What decoding depends on besides EFLAGS.TF.</summary>
+    internal CodeMode SegmentMode => _segmentMode;
 
     /// <summary>Brings x87, MMX and SSE registers into <see cref="State"/>, wherever they are.</summary>
     public void TakeFpuState() => _translator?.Fpu.ToState();
@@ -140,26 +143,20 @@ public sealed unsafe class Cpu : IDisposable
             _pages.DropStalePages();
 
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
-            CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;
-            if (mode != _code.Mode)
+            if (_translator != null && _translator.TrySelectMode())
             {
-                _code.Mode = mode;
-            }
-
-            if (_translator != null && Translator.Handles(mode))
-            {
-                mode |= _translator.InterpretsFpu ? CodeMode.InterpretedFpu : CodeMode.None;
-                if (mode != _translator.Cache.Mode)
-                {
-                    _translator.Cache.Mode = mode;
-                }
-
                 if (_translator.Run() == ExecutionEnd.Trap)
                 {
                     DeliverTrap();
                 }
 
                 continue;
+            }
+
+            CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;
+            if (mode != _code.Mode)
+            {
+                _code.Mode = mode;
             }
 
             Block* block = _code.Find(s->Eip);
@@ -216,7 +213,8 @@ public sealed unsafe class Cpu : IDisposable
             : throw new PlatformNotSupportedException("the translator needs an x86-64 processor and a system that lets a process make code"));
     }
 
-    private void DeliverTrap()
+    /// <summary>Hands the pending trap to the system.</summary>
+    internal void DeliverTrap()
     {
         CpuState* s = State;
         bool software = TrapIsSoftware;

@@ -95,6 +95,9 @@ internal sealed unsafe class CodePages : IDisposable
         return stale;
     }
 
+    /// <summary>Others wrote pages that hold code.</summary>
+    public bool HasStalePages => _hasStalePages;
+
     /// <summary>Drops the pages that others wrote.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DropStalePages()

@@ -27,13 +27,14 @@ internal sealed unsafe partial class InstructionExecutor
         int size = i->StackPointerIncrement;
         if (i->Op0Kind == OpKind.Register && i->Op0Register is >= Register.ES and <= Register.GS)
         {
+            CodeMode before = x._cpu.SegmentMode;
             if (!x.Peek(0, size, out uint selector) || !x.LoadSegment(i->Op0Register, (ushort)selector))
             {
                 return SlowResult.Fault;
             }
 
             x.StackPointer = x.StackAfter(size);
-            return x.LeaveBehind(i);
+            return x.BehindSegmentLoad(i, before);
         }
 
         uint esp = x.Esp;
@@ -51,6 +52,10 @@ internal sealed unsafe partial class InstructionExecutor
         x.Esp = esp;
         return SlowResult.Fault;
     }
+
+    /// <summary>Ends the block behind a segment load only if that changed what decoding depends on.</summary>
+    private SlowResult BehindSegmentLoad(Instruction* i, CodeMode before) =>
+        _cpu.SegmentMode == before ? SlowResult.Done : LeaveBehind(i);
 
     /// <summary>Ends the block behind an instruction that may have changed what decoding depends on.</summary>
     private SlowResult LeaveBehind(Instruction* i)

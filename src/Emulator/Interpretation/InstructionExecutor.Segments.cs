@@ -82,8 +82,9 @@ internal sealed unsafe partial class InstructionExecutor
                 return x.Raise(TrapVector.InvalidOpcode);
             }
 
+            CodeMode before = x._cpu.SegmentMode;
             return x.ReadOperand(i, 1, out uint selector) && x.LoadSegment(i->Op0Register, (ushort)selector)
-                ? x.LeaveBehind(i) : SlowResult.Fault;
+                ? x.BehindSegmentLoad(i, before) : SlowResult.Fault;
         }
 
         if (IsSpecial(i->Op0Register) || IsSpecial(i->Op1Register))

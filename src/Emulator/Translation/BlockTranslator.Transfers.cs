@@ -9,9 +9,6 @@ namespace LguestPlug.Emulator.Translation;
 /// <content>Ways out of a block, and detours through the interpreter.</content>
 internal sealed unsafe partial class BlockTranslator
 {
-    /// <summary>Multiplier of the jump cache's hash.</summary>
-    public const uint JumpHash = 0x9E3779B1;
-
     private readonly Exit[] _exits = new Exit[8];
     private readonly Detoured[] _detours = new Detoured[MaxInstructions * 3];
     private int _exitCount;
@@ -56,17 +53,8 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Goes to the guest address in r8 through the jump cache. Flags are in the state.</summary>
     private void JumpIndirect()
     {
-        const int HashShift = 32 - TranslatorMemory.JumpBits - 4;
-        _e.Registers(0x69, Addend, Address);
-        _e.Dword(JumpHash);
-        _e.ShiftImmediate(Alu.ShiftRight, Addend, HashShift);
-        _e.Registers(0x81, Alu.And, Addend);
-        _e.Dword((TranslatorMemory.JumpEntries - 1) << 4);
-        _e.LoadState64(Temporary, _jumpKeyField);
-        _e.Registers(0x09, Address, Temporary, wide: true); // or r11, r8
-        _e.Memory(0x3B, Temporary, State, TranslatorMemory.JumpOffset, Addend, wide: true);
-        _exits[_exitCount++] = new Exit { Jump = _e.JumpIf(HostCondition.NotEqual), Kind = ExitKind.Miss };
-        _e.Memory(0xFF, 4, State, TranslatorMemory.JumpOffset + 8, Addend);
+        byte* miss = JumpCache.EmitJump(_e);
+        _exits[_exitCount++] = new Exit { Jump = miss, Kind = ExitKind.Miss };
     }
 
     /// <summary>Only jumps within a page are linked: such a link holds as long as the block does.</summary>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Iced.Intel;
 using LguestPlug.Emulator.Decoding;
 using static LguestPlug.Emulator.Translation.HostRegister;
@@ -31,7 +31,6 @@ internal sealed unsafe partial class BlockTranslator
     private readonly Instruction[] _decoded = new Instruction[MaxInstructions];
 
     private readonly int _flagsField = RuntimeStubs.Field(nameof(TranslatorState.Flags));
-    private readonly int _jumpKeyField = RuntimeStubs.Field(nameof(TranslatorState.JumpKey));
     private readonly int _patchSiteField = RuntimeStubs.Field(nameof(TranslatorState.PatchSite));
     private readonly int _eipField = RuntimeStubs.CpuField(nameof(CpuState.Eip));
     private readonly int _systemFlagsField = RuntimeStubs.CpuField(nameof(CpuState.SystemFlags));
@@ -192,6 +191,27 @@ internal sealed unsafe partial class BlockTranslator
                     _e.Lea(GuestStack, GuestStack, 4);
                 }
 
+                break;
+            case Treatment.PushSegment:
+                BeginPush(i, k);
+                _e.Memory(0x0FB7, Temporary, State, SelectorField(i));
+                StoreAt(Temporary);
+                EndPush();
+                break;
+            case Treatment.PopSegment:
+                BeginStackRead(i, k);
+                LoadAt(Temporary);
+                EndAccess();
+                CompareSelector(i, k);
+                _e.Lea(GuestStack, GuestStack, 4);
+                break;
+            case Treatment.LoadSegment:
+                LoseFlags(k);
+                LoadTarget(i, k, Temporary, 2);
+                CompareSelector(i, k);
+                break;
+            case Treatment.StoreSegment:
+                _e.Memory(0x0FB7, Of(i.Rm), State, SelectorField(i));
                 break;
             case Treatment.Leave:
                 _e.Move(Address, Rbp);
@@ -446,13 +466,23 @@ internal sealed unsafe partial class BlockTranslator
         EndAccess();
     }
 
-    /// <summary>Loads the operand of an indirect transfer or a division.</summary>
-    private void LoadTarget(in GuestInstruction i, int k, int register)
+    /// <summary>A segment register is loaded anew only if its selector changes: the hidden part is kept up to date.</summary>
+    private void CompareSelector(in GuestInstruction i, int k)
+    {
+        _e.Memory(0x3B, Temporary, State, SelectorField(i), prefix: 0x66);
+        Detour(k, HostCondition.NotEqual);
+    }
+
+    private static int SelectorField(in GuestInstruction i) =>
+        RuntimeStubs.CpuField(nameof(CpuState.Es)) + (i.Register * sizeof(Segment)) + (int)Marshal.OffsetOf<Segment>(nameof(Segment.Selector));
+
+    /// <summary>Loads the operand of an indirect transfer, a division or a segment load.</summary>
+    private void LoadTarget(in GuestInstruction i, int k, int register, int size = 4)
     {
         if (i.HasMemory)
         {
-            BeginAccess(i, k, 4, write: false);
-            LoadAt(register);
+            BeginAccess(i, k, size, write: false);
+            _e.Memory(size == 2 ? 0x0FB7 : 0x8B, register, Address, 0, Addend);
             EndAccess();
         }
         else

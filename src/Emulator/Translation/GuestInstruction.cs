@@ -23,6 +23,10 @@ internal enum Treatment : byte
 
     IncrementRegister, MoveImmediate, ExchangeEax, SwapBytes, Lea, LoadOffset, StoreOffset,
     PushRegister, PushImmediate, PushMemory, PopRegister, Leave,
+
+    /// <summary>Segment registers: to and from the stack, and MOV.</summary>
+    PushSegment, PopSegment, LoadSegment, StoreSegment,
+
     Divide, MoveString, StoreString,
 
     /// <summary>x87: executed by the host's unit.</summary>
@@ -94,6 +98,9 @@ internal struct GuestInstruction
     /// <summary>Number of the segment register that an address counts from if it is FS or GS, else 0.</summary>
     public byte Segment;
 
+    /// <summary>The segment register that is loaded or stored.</summary>
+    public byte Register;
+
     /// <summary>The middle field of ModRM.</summary>
     public readonly int Reg => (ModRm >> 3) & 7;
 
@@ -107,7 +114,7 @@ internal struct GuestInstruction
     {
         Treatment.Read or Treatment.Write => HasMemory,
         Treatment.Nop or Treatment.Copy or Treatment.IncrementRegister or Treatment.MoveImmediate or Treatment.ExchangeEax
-            or Treatment.SwapBytes or Treatment.Lea or Treatment.ClearDirection or Treatment.SetDirection => false,
+            or Treatment.SwapBytes or Treatment.Lea or Treatment.StoreSegment or Treatment.ClearDirection or Treatment.SetDirection => false,
         _ => true,
     };
 

@@ -165,7 +165,7 @@ internal static unsafe class InstructionClassifier
             return;
         }
 
-        if (opcode < 0x40)
+        if (opcode < 0x40 && (opcode & 7) < 6)
         {
             ChooseArithmetic(ref i, opcode);
             return;
@@ -210,6 +210,19 @@ internal static unsafe class InstructionClassifier
                 break;
             case 0x8A or 0x8B:
                 Plain(ref i, Treatment.Read, FlagUse.None, opcode == 0x8A);
+                break;
+            case 0x06 or 0x0E or 0x16 or 0x1E when !narrow:
+                Segmented(ref i, Treatment.PushSegment, opcode >> 3);
+                break;
+            case 0x07 or 0x17 or 0x1F when !narrow:
+                Segmented(ref i, Treatment.PopSegment, opcode >> 3);
+                break;
+            // To a register, and of 32 bits: a store to memory is always 16 bits wide.
+            case 0x8C when !narrow && !i.HasMemory && i.Reg < 6:
+                Segmented(ref i, Treatment.StoreSegment, i.Reg);
+                break;
+            case 0x8E when !narrow && i.Reg is not 1 and < 6:
+                Segmented(ref i, Treatment.LoadSegment, i.Reg);
                 break;
             case 0x8D when !narrow && i.HasMemory:
                 i.Treatment = Treatment.Lea;
@@ -454,6 +467,12 @@ internal static unsafe class InstructionClassifier
                 i.Condition = (sbyte)(opcode & 15);
                 Plain(ref i, Treatment.Read, FlagUse.Reads);
                 break;
+            case 0x0FA0 or 0x0FA8 when !narrow:
+                Segmented(ref i, Treatment.PushSegment, (opcode >> 3) & 7);
+                break;
+            case 0x0FA1 or 0x0FA9 when !narrow:
+                Segmented(ref i, Treatment.PopSegment, (opcode >> 3) & 7);
+                break;
             case >= 0x0F80 and <= 0x0F8F:
                 if (narrow)
                 {
@@ -528,6 +547,12 @@ internal static unsafe class InstructionClassifier
             i.Size = 1;
             i.IsByteRegister = true;
         }
+    }
+
+    private static void Segmented(ref GuestInstruction i, Treatment treatment, int register)
+    {
+        i.Treatment = treatment;
+        i.Register = (byte)register;
     }
 
     private static void Branch(ref GuestInstruction i, Treatment treatment, int condition)

@@ -19,6 +19,9 @@ internal enum ExitReason
 
     /// <summary>A trap is in the CPU state.</summary>
     Trap,
+
+    /// <summary>Generated code is not left after all: it goes on at EIP.</summary>
+    Redirect,
 }
 
 /// <summary>
@@ -32,7 +35,7 @@ internal sealed unsafe class RuntimeStubs
 
     private readonly Emitter _e;
     private readonly byte* _leaveWithReason;
-    private readonly byte* _leaveForTrap;
+    private readonly byte* _leaveOrRedirect;
 
     /// <summary>Writes the stubs.</summary>
     public RuntimeStubs(Emitter emitter, nint toExecutable)
@@ -40,7 +43,7 @@ internal sealed unsafe class RuntimeStubs
         _e = emitter;
         Enter = (delegate* unmanaged<CpuState*, byte*, int>)(EmitEnter() + toExecutable);
         _leaveWithReason = EmitLeaveWithReason();
-        _leaveForTrap = EmitLeaveForTrap();
+        _leaveOrRedirect = EmitLeaveOrRedirect();
         ExitLookup = EmitExit(ExitReason.Lookup);
         ExitLink = EmitExit(ExitReason.Link);
         Memory = EmitMemory();
@@ -116,11 +119,21 @@ internal sealed unsafe class RuntimeStubs
         return start;
     }
 
-    /// <summary>From here the guest's registers are in the state already.</summary>
-    private byte* EmitLeaveForTrap()
+    /// <summary>With a reason in eax and the guest's registers in the state: goes on at EIP or leaves.</summary>
+    private byte* EmitLeaveOrRedirect()
     {
         byte* start = _e.At;
-        _e.MoveImmediate(Rax, (uint)ExitReason.Trap);
+        _e.Registers(0x83, Alu.Cmp, Rax);
+        _e.Byte((int)ExitReason.Redirect);
+        _e.JumpIfTo(HostCondition.NotEqual, _leaveWithReason);
+        _e.Memory(0x03, Budget, State, Field(nameof(TranslatorState.Unexecuted)));
+        _e.StoreStateImmediate(Field(nameof(TranslatorState.Unexecuted)), 0);
+        LoadGuest();
+        _e.LoadState(Address, CpuField(nameof(CpuState.Eip)));
+        byte* miss = JumpCache.EmitJump(_e);
+        _e.Bind(miss);
+        SaveGuest();
+        _e.MoveImmediate(Rax, (uint)ExitReason.Lookup);
         _e.JumpTo(_leaveWithReason);
         return start;
     }
@@ -171,7 +184,8 @@ internal sealed unsafe class RuntimeStubs
         _e.Bind(fault);
         // The way back into the block is not taken.
         Rsp64(Alu.Add, 8);
-        _e.JumpTo(_leaveForTrap);
+        _e.LoadState(Rax, Field(nameof(TranslatorState.PendingExit)));
+        _e.JumpTo(_leaveOrRedirect);
         return start;
     }
 
@@ -211,7 +225,7 @@ internal sealed unsafe class RuntimeStubs
         _e.Byte(0xC3);
         _e.Bind(leave);
         Rsp64(Alu.Add, 8);
-        _e.JumpTo(_leaveWithReason);
+        _e.JumpTo(_leaveOrRedirect);
         return start;
     }
 
@@ -231,7 +245,7 @@ internal sealed unsafe class RuntimeStubs
         _e.Byte(0xC3);
         _e.Bind(leave);
         Rsp64(Alu.Add, 8);
-        _e.JumpTo(_leaveWithReason);
+        _e.JumpTo(_leaveOrRedirect);
         return start;
     }
 

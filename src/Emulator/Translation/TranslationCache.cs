@@ -346,9 +346,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _tables.State->PatchSite = null;
     }
 
-    private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + ((eip * BlockTranslator.JumpHash) >> (32 - TranslatorMemory.JumpBits));
+    private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + JumpCache.Index(eip);
 
-    private void ClearJumps() => NativeMemory.Clear(_tables.Jumps, TranslatorMemory.JumpEntries * (nuint)sizeof(TranslatedJump));
+    private void ClearJumps() => NativeMemory.Clear(_tables.Jumps, JumpCache.Entries * (nuint)sizeof(TranslatedJump));
 
     private void UpdateKey() => _tables.State->JumpKey = (ulong)((_generation << ModeBits) | (uint)_mode) << 32;
 

@@ -17,7 +17,6 @@ internal sealed unsafe class Translator : IDisposable
     /// </summary>
     public const int Slice = 16384;
 
-    private readonly TranslatorMemory _tables;
     private readonly TranslatorState* _local;
     private readonly CpuState* _state;
     private readonly Mmu _mmu;
@@ -25,10 +24,12 @@ internal sealed unsafe class Translator : IDisposable
     private readonly InstructionExecutor _executor;
     private readonly ExecutableMemory _arena;
     private readonly GCHandle _self;
+    private readonly Cpu _cpu;
+    private long _limit;
 
-    public Translator(TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor)
+    public Translator(Cpu cpu, TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor)
     {
-        _tables = tables;
+        _cpu = cpu;
         _state = tables.Cpu;
         _local = tables.State;
         _mmu = mmu;
@@ -55,8 +56,23 @@ internal sealed unsafe class Translator : IDisposable
     /// <summary>The translated code.</summary>
     public TranslationCache Cache { get; }
 
-    /// <summary>True if code of this mode is translated.</summary>
-    public static bool Handles(CodeMode mode) => (mode & ~(CodeMode.User | CodeMode.InterpretedFpu)) == 0;
+    /// <summary>Gets ready for code of the CPU's present mode; false if such code is not translated.</summary>
+    public bool TrySelectMode()
+    {
+        CodeMode mode = _cpu.SegmentMode;
+        if ((mode & ~CodeMode.User) != 0 || (_state->SystemFlags & Eflags.Trap) != 0)
+        {
+            return false;
+        }
+
+        mode |= InterpretsFpu ? CodeMode.InterpretedFpu : CodeMode.None;
+        if (mode != Cache.Mode)
+        {
+            Cache.Mode = mode;
+        }
+
+        return true;
+    }
 
     /// <summary>Runs from EIP on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -67,7 +83,8 @@ internal sealed unsafe class Translator : IDisposable
         SaveFlags();
         while (true)
         {
-            long left = Volatile.Read(ref s->InstructionLimit) - s->InstructionCount;
+            _limit = Volatile.Read(ref s->InstructionLimit);
+            long left = _limit - s->InstructionCount;
             if (left <= 0)
             {
                 // An interrupt may come now: the next block is not the jump's target.
@@ -191,8 +208,12 @@ internal sealed unsafe class Translator : IDisposable
 
     private byte* Fault(uint information)
     {
-        _local->Unexecuted = (int)(information >> 16);
-        _executor.FaultEip = _state->Eip;
+        if (_local->FpuHome == FpuHome.ImageForCall)
+        {
+            _local->FpuHome = FpuHome.Image;
+        }
+
+        _local->PendingExit = Trap(_state->Eip, (int)(information >> 16));
         return null;
     }
 
@@ -218,9 +239,7 @@ internal sealed unsafe class Translator : IDisposable
         {
             _state->FaultVector = TrapVector.DeviceNotAvailable;
             _state->FaultError = 0;
-            _executor.FaultEip = _state->Eip;
-            _local->Unexecuted = unexecuted;
-            return (int)ExitReason.Trap;
+            return (int)Trap(_state->Eip, unexecuted);
         }
 
         if (_local->FpuHome == FpuHome.State && HostFpu.NeedsInterpreter(_state))
@@ -258,15 +277,31 @@ internal sealed unsafe class Translator : IDisposable
                 return 0;
             case SlowResult.Done:
                 _state->Eip = instruction->Instruction.NextIP32;
-                _local->Unexecuted = unexecuted - 1;
-                return (int)ExitReason.ModeChange;
+                return (int)GoOn(unexecuted - 1);
             case SlowResult.Leave:
-                _local->Unexecuted = unexecuted - 1;
-                return (int)ExitReason.ModeChange;
+                return (int)GoOn(unexecuted - 1);
             default:
-                _local->Unexecuted = unexecuted;
-                _executor.FaultEip = eip;
-                return (int)ExitReason.Trap;
+                return (int)Trap(eip, unexecuted);
         }
+    }
+
+    /// <summary>Delivers the pending trap of the instruction at <paramref name="eip"/>, if possible without leaving generated code.</summary>
+    private ExitReason Trap(uint eip, int unexecuted)
+    {
+        _executor.FaultEip = eip;
+        LoadFlags();
+        _cpu.DeliverTrap();
+        SaveFlags();
+        return GoOn(unexecuted);
+    }
+
+    /// <summary>EIP and perhaps the mode have changed: goes on there, if possible without leaving generated code.</summary>
+    private ExitReason GoOn(int unexecuted)
+    {
+        _local->Unexecuted = unexecuted;
+        // Whoever wants something sets the limit; code that is stale must not be entered; and the mode may be one for the interpreter.
+        return Volatile.Read(ref _state->InstructionLimit) == _limit && !_pages.HasStalePages && TrySelectMode()
+            ? ExitReason.Redirect
+            : ExitReason.ModeChange;
     }
 }

@@ -12,13 +12,8 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
     /// <summary>Entries of one flat TLB: one for each page of the linear address space.</summary>
     public const int FlatEntries = 1 << 20;
 
-    /// <summary>Entries of the jump cache.</summary>
-    public const int JumpEntries = 1 << JumpBits;
-
-    public const int JumpBits = 16;
-
     /// <summary>Offsets from the CPU state.</summary>
-    public const int FpuImageOffset = 0x1000, JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpEntries * 16);
+    public const int FpuImageOffset = 0x1000, JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpCache.Entries * 16);
 
     private const int FlatBytes = FlatEntries * 8;
     private const int StateOffset = 0x1000;
@@ -59,15 +54,4 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int Unmap(nint address, nuint length);
-}
-
-/// <summary>One entry of the jump cache.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct TranslatedJump
-{
-    /// <summary>The code key in the upper half, the address in the lower.</summary>
-    public ulong Tag;
-
-    /// <summary>Where the translated block starts.</summary>
-    public byte* Code;
 }

@@ -49,6 +49,9 @@ internal unsafe struct TranslatorState
 
     public nint FpuHelper;
 
+    /// <summary>What follows an access that faulted: an <see cref="ExitReason"/>.</summary>
+    public ExitReason PendingExit;
+
     /// <summary>Address of the last x87 instruction that is not a control instruction, its opcode, and the address of its operand.</summary>
     public uint FpuInstruction, FpuOpcode, FpuOperand;
 }

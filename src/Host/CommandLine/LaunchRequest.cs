@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator;
+
 namespace LguestPlug.Host.CommandLine;
 
 /// <summary>All that the command line says about a guest to launch.</summary>
@@ -19,6 +21,9 @@ internal sealed record LaunchRequest
     public IReadOnlyList<string> PluginDirectories { get; init; } = [];
 
     public EngineChoice Engine { get; init; }
+
+    /// <summary>How the embedded CPU executes.</summary>
+    public CpuExecution Cpu { get; init; }
 
     /// <summary>Whether a guest that asks for it is started afresh.</summary>
     public bool Reboot { get; init; } = true;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 
@@ -31,6 +32,11 @@ internal sealed class LguestCommandLine
     {
         HelpName = "auto|kernel|soft",
         Description = "Where the guest runs: /dev/lguest (kernel), the embedded CPU (soft), or the first that is there (auto)",
+    };
+    private readonly Option<string> _cpu = new("--cpu")
+    {
+        HelpName = "auto|translator|interpreter",
+        Description = "How the embedded CPU executes: as machine code of this one (translator), instruction by instruction (interpreter), or the faster that works here (auto)",
     };
     private readonly Option<string> _userName = new("--username")
     {
@@ -99,7 +105,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -156,6 +162,7 @@ internal sealed class LguestCommandLine
         Devices = WithDefault([.. ReadDevices(result)]),
         PluginDirectories = result.GetValue(_pluginDirectories) ?? [],
         Engine = ReadEngine(result.GetValue(_engine)),
+        Cpu = ReadCpu(result.GetValue(_cpu)),
         UserName = result.GetValue(_userName),
         ChangeRoot = result.GetValue(_changeRoot),
         Reboot = !result.GetValue(_noReboot),
@@ -172,6 +179,14 @@ internal sealed class LguestCommandLine
         "kernel" => EngineChoice.Kernel,
         "soft" => EngineChoice.Soft,
         _ => throw new UsageException($"--engine is 'auto', 'kernel' or 'soft', not '{name}'"),
+    };
+
+    private static CpuExecution ReadCpu(string? name) => name switch
+    {
+        null or "auto" => CpuExecution.Auto,
+        "translator" => CpuExecution.Translator,
+        "interpreter" => CpuExecution.Interpreter,
+        _ => throw new UsageException($"--cpu is 'auto', 'translator' or 'interpreter', not '{name}'"),
     };
 
     /// <summary>

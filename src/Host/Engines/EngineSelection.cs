@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Emulator;
 using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Engines;
@@ -11,8 +12,8 @@ internal static class EngineSelection
     /// <param name="kernelExists">Whether this machine's kernel has lguest.</param>
     public static (string Name, EngineFactory Create) Select(LaunchRequest request, bool kernelExists) => request.Engine switch
     {
-        EngineChoice.Soft => Soft,
-        EngineChoice.Auto when !kernelExists => Soft,
+        EngineChoice.Soft => Soft(request.Cpu),
+        EngineChoice.Auto when !kernelExists => Soft(request.Cpu),
         _ when kernelExists => ("kernel", Kernel(NeedsFolder(request))),
         _ => throw new HostException($"--engine kernel: this machine has no {LguestDeviceFile.Path} (--engine soft needs none)"),
     };
@@ -30,5 +31,6 @@ internal static class EngineSelection
         return (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder?.Value), memory, limit, entry);
     }
 
-    private static (string, EngineFactory) Soft => ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry));
+    private static (string, EngineFactory) Soft(CpuExecution execution) =>
+        ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry, execution));
 }

@@ -5,10 +5,23 @@ using LguestPlug.Emulator;
 namespace LguestPlug.Host.Engines;
 
 /// <summary>The embedded i386 CPU.</summary>
-internal sealed class SoftEngine(nint memory, uint pageLimit, uint entryPoint) : IEngine
+internal sealed class SoftEngine : IEngine
 {
-    private readonly LguestMachine _machine = new(memory, pageLimit, entryPoint);
+    private readonly LguestMachine _machine;
     private readonly Stopwatch _running = new();
+
+    /// <exception cref="HostException">The CPU cannot execute that way on this machine.</exception>
+    public SoftEngine(nint memory, uint pageLimit, uint entryPoint, CpuExecution execution)
+    {
+        try
+        {
+            _machine = new(memory, pageLimit, entryPoint, new LguestMachineOptions { Execution = execution });
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            throw new HostException($"--cpu {execution.ToString().ToLowerInvariant()}: {e.Message}");
+        }
+    }
 
     public void RaiseInterrupt(int irq) => _machine.RaiseInterrupt(irq);
 
