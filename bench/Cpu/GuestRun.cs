@@ -60,11 +60,13 @@ internal static class GuestRun
 
     /// <summary>
     /// How far the guest's clock strays from ours: its frequency is taken from all long samples together, then compared with that of
-    /// each. A guest whose counter counted something else than time would show here.
+    /// each workload, whose median hides that a reader was woken late. A counter that counted something else than time would show here.
     /// </summary>
     /// <returns>The largest relative difference; 0 without a long sample.</returns>
     public static double ClockError(IReadOnlyCollection<Sample> samples) =>
-        Frequency(samples) is { } frequency ? Long(samples).Max(s => Math.Abs(s.Ticks / frequency / s.Time.TotalSeconds - 1)) : 0;
+        Frequency(samples) is { } frequency
+            ? Long(samples).GroupBy(s => s.Name).Max(g => Math.Abs(Statistics.Median(g.Select(s => s.Ticks / frequency / s.Time.TotalSeconds)) - 1))
+            : 0;
 
     /// <summary>Ticks per second; null without a long sample.</summary>
     private static double? Frequency(IReadOnlyCollection<Sample> samples) =>

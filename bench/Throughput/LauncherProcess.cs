@@ -5,8 +5,9 @@ namespace LguestPlug.Bench.Throughput;
 
 /// <summary>Runs either launcher through the driver's operations, each time as a process of its own.</summary>
 /// <param name="oracle">The C launcher and the stand-in.</param>
-/// <param name="cpu">The only CPU it may use; with two, waking the other CPU would hide everything else.</param>
-internal sealed class LauncherProcess(OracleBuild oracle, int? cpu)
+/// <param name="program">This program; beside it lie the plugins and the product's runtime settings.</param>
+/// <param name="cpu">The only CPU it may use, if not any; with two, waking the other CPU would hide everything else.</param>
+internal sealed class LauncherProcess(OracleBuild oracle, string program, int? cpu = null)
 {
     /// <summary>The word that makes this program our side.</summary>
     public const string OursCommand = "ours";
@@ -20,11 +21,9 @@ internal sealed class LauncherProcess(OracleBuild oracle, int? cpu)
     /// <summary>The runtime's settings are the product's own: its configuration file is given instead of this program's.</summary>
     public IReadOnlyList<Measurement> RunOurs(string disk, IReadOnlyList<string> specs)
     {
-        var folder = AppContext.BaseDirectory;
+        var settings = Path.Combine(Path.GetDirectoryName(program)!, "lguest.runtimeconfig.json");
         var runtime = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        return Run(
-            [runtime, "exec", "--runtimeconfig", Path.Combine(folder, "lguest.runtimeconfig.json"), typeof(LauncherProcess).Assembly.Location, OursCommand, oracle.Driver],
-            disk, specs);
+        return Run([runtime, "exec", "--runtimeconfig", settings, program, OursCommand, oracle.Driver], disk, specs);
     }
 
     private List<Measurement> Run(string[] launcher, string disk, IReadOnlyList<string> specs, params (string Name, string Value)[] environment)

@@ -19,7 +19,7 @@ root.SetAction(result =>
         return 1;
     }
     var chosen = result.GetValue(only) is { } kind ? [.. Operation.All.Where(o => o.Kind == kind)] : Operation.All;
-    var comparison = new Comparison(new LauncherProcess(oracle, result.GetValue(cpu)), chosen);
+    var comparison = new Comparison(new LauncherProcess(oracle, typeof(LauncherProcess).Assembly.Location, result.GetValue(cpu)), chosen);
     comparison.Run(result.GetValue(rounds), result.GetValue(seconds), Console.Error);
     return ComparisonTable.Write(comparison.Results, Console.Out) ? 0 : 1;
 });

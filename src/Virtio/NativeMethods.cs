@@ -34,6 +34,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
     internal static partial int Protect(void* address, nuint size, int protection);
 
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    internal static partial int Advise(void* address, nuint size, int advice);
+
     [LibraryImport("libc", EntryPoint = "munmap")]
     internal static partial int Unmap(void* address, nuint size);
 }

@@ -29,14 +29,10 @@ public sealed class LguestProcess : IDisposable
     public static string Puppy => Path.Combine(RepositoryRoot, "guests", "puppy", "puppy");
 
     /// <summary>The command, built in the configuration these tests are built in.</summary>
-    public static string Executable
-    {
-        get
-        {
-            var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
-            return Path.Combine(RepositoryRoot, "src", "Host", "bin", framework.Parent!.Name, framework.Name, "lguest");
-        }
-    }
+    public static string Executable => BuiltIn("src/Host", "lguest");
+
+    /// <summary>The benchmark that drives the launcher over a stand-in for its device file.</summary>
+    public static string Driver => BuiltIn("bench/Throughput", "LguestPlug.Bench.Throughput.dll");
 
     public int Id => _process.Id;
 
@@ -193,6 +189,12 @@ public sealed class LguestProcess : IDisposable
         { IsBackground = true };
         thread.Start();
         return thread;
+    }
+
+    private static string BuiltIn(string project, string file)
+    {
+        var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
+        return Path.Combine(RepositoryRoot, project, "bin", framework.Parent!.Name, framework.Name, file);
     }
 
     private static string FindRoot()

@@ -2,39 +2,25 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using LguestPlug.Bench.Throughput;
 
 namespace LguestPlug.EndToEnd.Tests;
 
 /// <summary>
-/// The C launcher, if its sources are beside the repository: built once into a folder of its own, with a stand-in for
-/// <c>/dev/lguest</c> that writes guest memory to a file as the launcher hands it over.
+/// The C launcher, if its sources are beside the repository, with a stand-in for <c>/dev/lguest</c> that writes guest memory
+/// to a file as the launcher hands it over, and drives the devices of either launcher.
 /// </summary>
 public sealed partial class Oracle : IDisposable
 {
     private const string BridgeThen = "ip link add br0 type bridge && ip link set br0 up && exec \"$@\"";
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly Scratch _scratch = new();
-    private readonly string _folder;
-
-    public Oracle()
-    {
-        _folder = Path.Combine(_scratch.Folder, "oracle");
-        var sources = Environment.GetEnvironmentVariable("LGUEST_TEST_ORACLE") ?? Path.Combine(LguestProcess.RepositoryRoot, "..", "shared", "oracle");
-        var build = Path.Combine(sources, "build.sh");
-        WhyNot = !File.Exists(build) ? "needs the C launcher: ../shared/oracle beside the repository, or LGUEST_TEST_ORACLE=FOLDER"
-            : Array.Find(["gcc", "ld", "setsid"], tool => !IsThere(tool)) is { } missing ? $"needs {missing}"
-            : null;
-        if (WhyNot is not null)
-            return;
-        var (code, output, errors) = Run("bash", [build, _folder]);
-        // The sources are there and a compiler too: a comparison that silently did not happen would be worse than a failure.
-        Assert.True(code == 0, $"{build} failed:\n{output}{errors}");
-    }
+    private readonly OracleBuild _build = OracleBuild.Find();
 
     /// <summary>Why there is nothing to compare with, or null.</summary>
-    public string? WhyNot { get; }
+    public string? WhyNot => _build.WhyNot;
 
-    public string TinyKernel => Path.Combine(_folder, "tiny.elf");
+    public string TinyKernel => _build.TinyKernel;
 
     /// <summary>A file of the test's, made when first asked for.</summary>
     public string MakeFile(string name, Func<byte[]> content)
@@ -50,7 +36,7 @@ public sealed partial class Oracle : IDisposable
         File.Delete(dump);
         // A session of its own: at its end it sends a signal to its whole process group.
         var (_, output, errors) = RunInNetwork(arguments,
-            ["setsid", "--wait", "env", $"GD_DUMP={dump}", "GD_BENCH=", "GD_MEM=" + arguments.First(a => a[0] != '-'), $"LD_PRELOAD={_folder}/lgpreload.so", $"{_folder}/lguest", .. arguments]);
+            ["setsid", "--wait", "env", $"GD_DUMP={dump}", "GD_BENCH=", "GD_MEM=" + arguments.First(a => a[0] != '-'), $"LD_PRELOAD={_build.Preload}", _build.Launcher, .. arguments]);
         var told = Initialize().Match(errors);
         Assert.True(told.Success && File.Exists(dump), $"the C launcher came to no INITIALIZE:\n{output}{errors}");
         return new(dump, ulong.Parse(told.Groups[1].Value, CultureInfo.InvariantCulture), told.Groups[2].Value);
@@ -70,7 +56,7 @@ public sealed partial class Oracle : IDisposable
 
     /// <summary>What the C launcher tells when it is to be verbose, on a machine whose guest does nothing.</summary>
     public string VerboseInC(IReadOnlyList<string> arguments) =>
-        RunInNetwork(arguments, ["setsid", "--wait", "env", "GD_BENCH=", "GD_MEM=" + arguments.First(a => a[0] != '-'), $"LD_PRELOAD={_folder}/lgpreload.so", $"{_folder}/lguest", "--verbose", .. arguments]).Output;
+        RunInNetwork(arguments, ["setsid", "--wait", "env", "GD_BENCH=", "GD_MEM=" + arguments.First(a => a[0] != '-'), $"LD_PRELOAD={_build.Preload}", _build.Launcher, "--verbose", .. arguments]).Output;
 
     /// <summary>What our launcher tells of the same machine.</summary>
     public static string VerboseHere(IReadOnlyList<string> arguments) =>
@@ -79,7 +65,14 @@ public sealed partial class Oracle : IDisposable
     /// <summary>Whether the arguments ask for a network interface.</summary>
     public static bool NeedsNetwork(IReadOnlyList<string> arguments) => arguments.Any(a => a.StartsWith("--tunnet", StringComparison.Ordinal));
 
-    public void Dispose() => _scratch.Dispose();
+    /// <summary>Works through the driver's operations with our launcher.</summary>
+    internal IReadOnlyList<Measurement> DriveHere(string disk, IReadOnlyList<string> specs) => new LauncherProcess(_build, LguestProcess.Driver).RunOurs(disk, specs);
+
+    public void Dispose()
+    {
+        _build.Dispose();
+        _scratch.Dispose();
+    }
 
     private static (int ExitCode, string Output, string Errors) RunInNetwork(IReadOnlyList<string> arguments, IReadOnlyList<string> command)
     {
@@ -107,9 +100,6 @@ public sealed partial class Oracle : IDisposable
         }
         return (process.ExitCode, output.Result, errors.Result);
     }
-
-    private static bool IsThere(string tool) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, tool)));
 
     [GeneratedRegex("^INITIALIZE pfnlimit=([0-9]+) start=(0x[0-9a-f]+)$", RegexOptions.Multiline)]
     private static partial Regex Initialize();
