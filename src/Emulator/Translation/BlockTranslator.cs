@@ -48,6 +48,7 @@ internal sealed unsafe partial class BlockTranslator
         _e = emitter;
         _stubs = stubs;
         _cache = cache;
+        _aheadDecoder = Decoder.Create(32, _aheadBytes, CodeBytes.Options);
     }
 
     /// <summary>Starts a block.</summary>
@@ -91,6 +92,7 @@ internal sealed unsafe partial class BlockTranslator
         _e.At = _entry = hot;
         FindFlagNeeds();
         _flags = FlagsAt.Memory;
+        _setter = NoSetter;
 
         _e.Registers(0x83, Alu.Sub, Budget);
         _e.Byte(_count);
@@ -293,6 +295,7 @@ internal sealed unsafe partial class BlockTranslator
         if ((i.Flags & (FlagUse.Writes | FlagUse.Changes)) != 0)
         {
             _flags = FlagsAt.Host;
+            _setter = (i.Flags & FlagUse.Writes) != 0 ? k : NoSetter;
         }
 
         EndDetours();

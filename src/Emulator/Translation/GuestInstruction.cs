@@ -98,6 +98,16 @@ internal struct GuestInstruction
     /// <summary>Number of the segment register that an address counts from if it is FS or GS, else 0.</summary>
     public byte Segment;
 
+    /// <summary>The instruction stores, so that it may end its block if it hits translated code.</summary>
+    public readonly bool Stores => Treatment switch
+    {
+        Treatment.Write => HasMemory,
+        Treatment.StoreOffset or Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushSegment
+            or Treatment.MoveString or Treatment.StoreString or Treatment.Call or Treatment.CallIndirect => true,
+        Treatment.Fpu => IsFpuStore,
+        _ => false,
+    };
+
     /// <summary>The segment register that is loaded or stored.</summary>
     public byte Register;
 

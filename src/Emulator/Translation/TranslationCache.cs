@@ -69,6 +69,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         NewGeneration();
     }
 
+    /// <summary>How to compute flags that were not saved.</summary>
+    public FlagRecipes Recipes { get; } = new();
+
     /// <summary>The shared pieces of code.</summary>
     public RuntimeStubs Stubs { get; }
 
@@ -181,6 +184,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         jump->Code = code;
         return code;
     }
+
+    /// <summary>Where a guest-physical address is.</summary>
+    public byte* HostAddress(uint physical) => _memory.Base + physical;
 
     /// <summary>The block that a jump within a page may be linked to; null if there is none.</summary>
     public byte* FindForLink(uint physical, uint eip, CodeMode mode)
@@ -344,6 +350,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _blockCount = 0;
         _slow = _slowInstructions;
         _tables.State->PatchSite = null;
+        Recipes.Clear();
     }
 
     private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + JumpCache.Index(eip);

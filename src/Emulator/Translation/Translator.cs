@@ -118,6 +118,13 @@ internal sealed unsafe class Translator : IDisposable
             local->Unexecuted = 0;
             var reason = (ExitReason)Cache.Stubs.Enter(s, code);
             s->InstructionCount += budget - local->Budget - local->Unexecuted;
+            if ((local->Flags & FlagRecipes.Mark) != 0)
+            {
+                // What the recipe needs may not be there when the next block was translated under another assumption.
+                LoadFlags();
+                SaveFlags();
+            }
+
             if (reason == ExitReason.Trap)
             {
                 return Leave(ExecutionEnd.Trap);
@@ -155,7 +162,9 @@ internal sealed unsafe class Translator : IDisposable
     private void LoadFlags()
     {
         uint saved = _local->Flags;
-        Eflags.SetStatus(_state, ((saved >> 8) & 0xFF) | ((saved & 1) << 11));
+        Eflags.SetStatus(_state, (saved & FlagRecipes.Mark) != 0
+            ? Cache.Recipes.Evaluate(saved, _state)
+            : ((saved >> 8) & 0xFF) | ((saved & 1) << 11));
     }
 
     // ---- called from generated code -------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ namespace LguestPlug.Emulator.Translation;
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal unsafe struct TranslatorState
 {
-    /// <summary>The six status flags while they are not in the host's: LAHF's byte in bits 8-15, OF in bit 0.</summary>
+    /// <summary>The six status flags while they are not in the host's: LAHF's byte in bits 8-15, OF in bit 0;
+    /// or, with the top bit set, the number of one of the <see cref="FlagRecipes"/>.</summary>
     public uint Flags;
 
     /// <summary>Instructions left when generated code was left.</summary>
