@@ -10,7 +10,7 @@ namespace LguestPlug.Emulator.Translation;
 internal sealed unsafe partial class BlockTranslator
 {
     private readonly Exit[] _exits = new Exit[8];
-    private readonly Detoured[] _detours = new Detoured[MaxInstructions * 3];
+    private readonly Detoured[] _detours = new Detoured[MaxInstructions * 8];
     private int _exitCount;
     private int _detourCount;
     private SlowInstruction* _slow;
@@ -133,6 +133,12 @@ internal sealed unsafe partial class BlockTranslator
         {
             Detoured detour = _detours[n];
             _e.Bind(detour.Jump);
+            while (n + 1 < _detourCount && _detours[n + 1].Instruction == detour.Instruction)
+            {
+                // One way for all detours of an instruction.
+                _e.Bind(_detours[++n].Jump);
+            }
+
             ref GuestInstruction i = ref _code[detour.Instruction];
             Interpret(ref i, detour.Instruction);
             if (detour.FpuIsLoaded)

@@ -230,6 +230,9 @@ internal sealed unsafe partial class BlockTranslator
             case Treatment.StoreString:
                 TranslateString(i, k);
                 break;
+            case Treatment.RepeatString:
+                TranslateRepeatedString(i, k);
+                break;
             case Treatment.Fpu:
                 TranslateFpu(i, k);
                 break;
@@ -438,35 +441,6 @@ internal sealed unsafe partial class BlockTranslator
             Detour(k, HostCondition.BelowOrEqual);
             _e.Registers(0xF7, 7, Address);
         }
-    }
-
-    private void TranslateString(in GuestInstruction i, int k)
-    {
-        LoseFlags(k);
-        _e.Memory(0xF7, 0, State, _systemFlagsField);
-        _e.Dword(Eflags.Direction);
-        Detour(k, HostCondition.NotEqual);
-        int narrow = i.Size == 1 ? 0 : 1;
-        int value = Rax;
-        if (i.Treatment == Treatment.MoveString)
-        {
-            value = Temporary;
-            _e.Move(Address, Rsi);
-            Check(i, k, i.Size, write: false);
-            _e.Memory(0x8A | narrow, Temporary, Address, 0, Addend);
-            EndAccess();
-        }
-
-        _e.Move(Address, Rdi);
-        Check(i, k, i.Size, write: true);
-        _e.Memory(0x88 | narrow, value, Address, 0, Addend);
-        if (i.Treatment == Treatment.MoveString)
-        {
-            _e.Lea(Rsi, Rsi, i.Size);
-        }
-
-        _e.Lea(Rdi, Rdi, i.Size);
-        EndAccess();
     }
 
     /// <summary>A segment register is loaded anew only if its selector changes: the hidden part is kept up to date.</summary>

@@ -13,7 +13,7 @@ internal static class Alu
 /// <summary>Condition numbers of Jcc and SETcc (Intel SDM vol. 1, appendix B).</summary>
 internal static class HostCondition
 {
-    public const int Overflow = 0, Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Sign = 8;
+    public const int Overflow = 0, Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Sign = 8;
 }
 
 /// <summary>Writes x86-64 machine code (Intel SDM vol. 2, 2.1 and 2.2): the few forms the translator needs. Operands are 32 bits wide unless a name says 64.</summary>

@@ -29,6 +29,10 @@ internal enum Treatment : byte
 
     Divide, MoveString, StoreString,
 
+    /// <summary>A string instruction with a repeat prefix.</summary>
+    RepeatString,
+
+
     /// <summary>x87: executed by the host's unit.</summary>
     Fpu,
 
@@ -103,7 +107,7 @@ internal struct GuestInstruction
     {
         Treatment.Write => HasMemory,
         Treatment.StoreOffset or Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushSegment
-            or Treatment.MoveString or Treatment.StoreString or Treatment.Call or Treatment.CallIndirect => true,
+            or Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString or Treatment.Call or Treatment.CallIndirect => true,
         Treatment.Fpu => IsFpuStore,
         _ => false,
     };

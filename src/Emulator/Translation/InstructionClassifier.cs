@@ -83,9 +83,10 @@ internal static unsafe class InstructionClassifier
 
         if (i.Segment != 0 && !i.HasMemory && i.Treatment is not (Treatment.LoadOffset or Treatment.StoreOffset))
         {
-            if (i.Treatment is Treatment.MoveString or Treatment.StoreString)
+            if (i.Treatment is Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString)
             {
                 i.Treatment = Treatment.Interpret;
+                i.Flags = FlagUse.None;
             }
 
             i.Segment = 0;
@@ -94,7 +95,7 @@ internal static unsafe class InstructionClassifier
 
     private static bool IgnoresRepeat(in GuestInstruction i) =>
         // REP RET and PAUSE; BSF and BSR are TZCNT and LZCNT on the host with it.
-        i.Treatment is Treatment.Nop or Treatment.JumpIf or Treatment.Jump || (i.Treatment == Treatment.Return && i.Prefix == 0);
+        i.Treatment is Treatment.Nop or Treatment.JumpIf or Treatment.Jump or Treatment.RepeatString || (i.Treatment == Treatment.Return && i.Prefix == 0);
 
     private static byte* ReadModRm(byte* p, ref GuestInstruction i)
     {
@@ -259,6 +260,13 @@ internal static unsafe class InstructionClassifier
             case 0xAA or 0xAB when !narrow && repeat == 0:
                 i.Size = opcode == 0xAA ? (byte)1 : (byte)4;
                 i.Treatment = Treatment.StoreString;
+                break;
+            case 0xA4 or 0xA5 or 0xAA or 0xAB when !narrow:
+                Repeated(ref i, opcode, repeat);
+                break;
+            case 0xA6 or 0xA7 or 0xAE or 0xAF when !narrow && repeat != 0:
+                Repeated(ref i, opcode, repeat);
+                i.Flags = FlagUse.Changes;
                 break;
             case 0xA8 or 0xA9:
                 i.Treatment = Treatment.Copy;
@@ -547,6 +555,13 @@ internal static unsafe class InstructionClassifier
             i.Size = 1;
             i.IsByteRegister = true;
         }
+    }
+
+    private static void Repeated(ref GuestInstruction i, int opcode, byte repeat)
+    {
+        i.Treatment = Treatment.RepeatString;
+        i.Size = (opcode & 1) == 0 ? (byte)1 : (byte)4;
+        i.Prefix = repeat;
     }
 
     private static void Segmented(ref GuestInstruction i, Treatment treatment, int register)

@@ -4,7 +4,7 @@ namespace LguestPlug.Emulator.Translation;
 /// <summary>Which general registers an instruction may change.</summary>
 internal static class RegisterEffects
 {
-    private const uint Eax = 1, Edx = 4, Esp = 0x10, Ebp = 0x20, Esi = 0x40, Edi = 0x80, All = 0xFF;
+    private const uint Eax = 1, Ecx = 2, Edx = 4, Esp = 0x10, Ebp = 0x20, Esi = 0x40, Edi = 0x80, All = 0xFF;
 
     /// <summary>One bit for each register.</summary>
     public static uint Of(in GuestInstruction i) => i.Treatment switch
@@ -25,6 +25,7 @@ internal static class RegisterEffects
         Treatment.Divide => Eax | Edx,
         Treatment.MoveString => Esi | Edi,
         Treatment.StoreString => Edi,
+        Treatment.RepeatString => Ecx | Esi | Edi,
         Treatment.Fpu => i.Opcode == 0xDF && !i.HasMemory ? Eax : 0,
         _ => All,
     };
