@@ -7,14 +7,16 @@ namespace LguestPlug.EndToEnd.Tests;
 /// <summary>Runs a probe in the real <c>lguest</c> command, in a folder of its own, as the recordings were made.</summary>
 internal static class AbiProbeRun
 {
-    // Probes were timed on another machine; only a guest that must hang is stopped as soon as that.
+    // Probes were timed on another machine, and this one may be busy: nothing that is to happen is given up sooner.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>Guests print bytes, not text.</summary>
     public static Encoding OutputEncoding => Encoding.Latin1;
 
     /// <summary>Runs the probe and returns its output's lines, the last of them "[rc=N]" or "[timeout: killed after Ns]".</summary>
-    public static string[] Run(AbiProbe probe)
+    /// <param name="probe">The probe.</param>
+    /// <param name="expected">The lines it is to give: a guest that never ends is stopped some time after it has given as many.</param>
+    public static string[] Run(AbiProbe probe, string[] expected)
     {
         string folder = Directory.CreateTempSubdirectory("abi-probe-").FullName;
         try
@@ -22,7 +24,7 @@ internal static class AbiProbeRun
             string image = probe.Arguments.Single(argument => argument.EndsWith(".elf", StringComparison.Ordinal));
             Copy("blk.img");
             Copy(image);
-            string ending = Launch(probe, folder);
+            string ending = Launch(probe, expected, folder);
             string output = File.ReadAllText(Path.Combine(folder, "output"), OutputEncoding);
             return SplitLines(output + (output.Length == 0 || output.EndsWith('\n') ? "" : "\n") + ending);
         }
@@ -39,7 +41,7 @@ internal static class AbiProbeRun
     public static string[] SplitLines(string output) =>
         output.Replace("\n\n[", "\n[", StringComparison.Ordinal).TrimEnd('\n').Split('\n');
 
-    private static string Launch(AbiProbe probe, string folder)
+    private static string Launch(AbiProbe probe, string[] expected, string folder)
     {
         ProcessStartInfo start = new("/bin/sh") { WorkingDirectory = folder };
         start.ArgumentList.Add("-c");
@@ -59,9 +61,10 @@ internal static class AbiProbeRun
             start.ArgumentList.Add(argument);
         }
 
-        TimeSpan limit = probe.Hangs || probe.RepeatsForEver ? probe.Limit + TimeSpan.FromSeconds(1) : Patience;
         using Process process = Process.Start(start)!;
-        if (process.WaitForExit(limit))
+        bool ends = expected[^1].StartsWith("[rc=", StringComparison.Ordinal);
+        bool hasEnded = ends ? process.WaitForExit(Patience) : GivesAndEnds(process, Path.Combine(folder, "output"), expected.Length - 1) || process.WaitForExit(probe.Limit);
+        if (hasEnded)
         {
             return $"[rc={process.ExitCode}]";
         }
@@ -69,6 +72,23 @@ internal static class AbiProbeRun
         process.Kill(true);
         process.WaitForExit();
         return $"[timeout: killed after {probe.Limit.TotalSeconds}s]";
+    }
+
+    /// <summary>Waits until the output has so many lines, or the process has ended, which is what it answers.</summary>
+    private static bool GivesAndEnds(Process process, string output, int lines)
+    {
+        Stopwatch clock = Stopwatch.StartNew();
+        while (!process.HasExited && clock.Elapsed < Patience)
+        {
+            if (File.Exists(output) && File.ReadAllText(output, OutputEncoding).Count(c => c == '\n') >= lines)
+            {
+                return false;
+            }
+
+            Thread.Sleep(10);
+        }
+
+        return process.HasExited;
     }
 
     // The Host's own output folder has the plugins beside the executable; ours has not.

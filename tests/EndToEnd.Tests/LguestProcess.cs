@@ -157,6 +157,17 @@ public sealed class LguestProcess : IDisposable
         }
     }
 
+    /// <summary>
+    /// Skips where a signal is ignored by whoever runs the tests, as under nohup or in the background of a script: that is
+    /// handed down, and programs are to keep it.
+    /// </summary>
+    public static void SkipWhenIgnored(int signal)
+    {
+        var ignored = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..];
+        var mask = ulong.Parse(ignored.Trim(), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.SkipWhen(signal > 0 && (mask >> (signal - 1) & 1) != 0, $"signal {signal} is ignored where these tests run, and so by what they start");
+    }
+
     public void Signal(int signal) => _ = kill(_process.Id, signal);
 
     public int WaitForExit()

@@ -192,6 +192,7 @@ public class NetDeviceTests
     public void HoldsTheInterruptBackWhileMorePacketsWait() => NetworkNamespace.Run(() =>
     {
         const int Packets = 8;
+        NetworkNamespace.SwitchOffIPv6();
         using DeviceBench bench = new(Create("192.168.19.1:02:11:22:33:44:55"));
         NetworkNamespace.Ip("neighbour", "add", "192.168.19.2", "lladdr", "02:11:22:33:44:55", "dev", "tap0");
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Parse("192.168.19.1"), 7000));

@@ -33,6 +33,14 @@ internal static partial class NetworkNamespace
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
+    /// <summary>A new interface is silent without it: of itself IPv6 looks for neighbours and routers.</summary>
+    internal static void SwitchOffIPv6()
+    {
+        const string Switch = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+        if (File.Exists(Switch))
+            File.WriteAllText(Switch, "1");
+    }
+
     /// <summary>Runs <c>ip</c> in the namespace of the calling thread.</summary>
     internal static string Ip(params string[] arguments)
     {
