@@ -27,7 +27,7 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
         nint memory = Map(0, (nuint)Length, ProtRead | ProtWrite, MapPrivate | MapAnonymous | MapNoReserve, -1, 0);
         if (memory == -1)
         {
-            throw new OutOfMemoryException($"cannot reserve {Length} bytes for the translator's tables");
+            throw new InsufficientMemoryException($"cannot reserve {Length} bytes for the translator's tables");
         }
 
         _memory = (byte*)memory;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using LguestPlug.Emulator;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using LguestPlug.Emulator;
 
 namespace LguestPlug.Host.CommandLine;
 

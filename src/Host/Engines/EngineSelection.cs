@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using LguestPlug.Host.CommandLine;
 using LguestPlug.Emulator;
+using LguestPlug.Host.CommandLine;
 using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Engines;
