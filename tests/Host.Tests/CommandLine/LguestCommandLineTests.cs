@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator;
 using LguestPlug.Host.CommandLine;
 
 namespace LguestPlug.Host.Tests.CommandLine;
@@ -82,11 +83,12 @@ public class LguestCommandLineTests
     [Fact]
     public void All_other_options_are_understood()
     {
-        var request = Launch("--verbose", "--initrd=rd", "--plugin-dir", "a", "--plugin-dir=b", "--engine", "soft", "--no-reboot", "1G", "vmlinux");
+        var request = Launch("--verbose", "--initrd=rd", "--plugin-dir", "a", "--plugin-dir=b", "--engine", "soft", "--cpu=interpreter", "--no-reboot", "1G", "vmlinux");
         Assert.True(request.Verbose);
         Assert.Equal("rd", request.Initrd);
         Assert.Equal(["a", "b"], request.PluginDirectories);
         Assert.Equal(EngineChoice.Soft, request.Engine);
+        Assert.Equal(CpuExecution.Interpreter, request.Cpu);
         Assert.False(request.Reboot);
         Assert.Equal(1UL << 30, request.MemoryBytes);
     }
@@ -149,7 +151,7 @@ public class LguestCommandLineTests
     public void Every_option_of_the_help_has_a_description()
     {
         var options = Output("--help").Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).ToList();
-        Assert.Equal(17, options.Count);
+        Assert.Equal(18, options.Count);
         Assert.All(options, line => Assert.Matches(@"^  -\S.*?\s{2,}\S", line));
     }
 }
