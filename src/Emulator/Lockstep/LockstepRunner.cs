@@ -14,9 +14,9 @@ namespace LguestPlug.Emulator.Lockstep;
 /// </summary>
 /// <remarks>
 /// A trial starts from the guest's real state and writes to copies of pages only, so nobody sees it: no hypercall and no trap is
-/// acted upon, no device woken, and what devices write meanwhile is neither lost nor mixed up. Then the slice is run in earnest. Devices and
-/// the paging of accessed and dirty bits may change memory between two trials, which looks like a difference: but tried again it
-/// goes away, and a mistake stays.
+/// acted upon, no device woken, no accessed or dirty bit set, and what devices write meanwhile is neither lost nor mixed up. Then the
+/// slice is run in earnest. A device may change memory between two trials, which looks like a difference: but tried again it goes
+/// away, and a mistake stays.
 /// </remarks>
 internal sealed unsafe class LockstepRunner : IDisposable
 {

@@ -39,6 +39,9 @@ internal sealed class ReplayedSystem(CpuSystem system) : CpuSystem
 
     public override WalkStatus Walk(uint address, PageAccess access, out PageWalk walk) => system.Walk(address, access, out walk);
 
+    public override WalkStatus Probe(uint address, PageAccess access, out PageWalk walk, out bool hasEffect) =>
+        system.Probe(address, access, out walk, out hasEffect);
+
     public override bool TryReadDescriptor(ushort selector, out ulong descriptor) => system.TryReadDescriptor(selector, out descriptor);
 
     public override void OnTrap(in Trap trap) => system.OnTrap(trap);

@@ -162,7 +162,7 @@ internal sealed unsafe class TrialOutcome(PhysicalMemory memory) : IDisposable
     }
 
     /// <summary>The registers of x87 and SSE, each as a text with its name.</summary>
-    private IEnumerable<string> Extended()
+    private List<string> Extended()
     {
         ref Fpu.FpuState f = ref _state.Fpu;
         List<string> texts = [$"x87 control {f.Control:x4}", $"x87 status {f.Status:x4}", $"x87 tag {f.Tag:x2}", $"mxcsr {_state.Mxcsr:x8}"];

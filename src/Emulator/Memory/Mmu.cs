@@ -120,7 +120,7 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Goes back to guest memory.</summary>
     public void EndTrial()
     {
-        foreach (uint page in _mappings!.ToCopies)
+        foreach (uint page in _mappings!.Temporary)
         {
             uint index = (page >> 12) & IndexMask;
             _supervisor.Drop(index, page);
@@ -128,7 +128,7 @@ internal sealed unsafe class Mmu : IDisposable
             _flat?.FlushPage(page);
         }
 
-        _mappings.ToCopies.Clear();
+        _mappings.Temporary.Clear();
         _trial = null;
     }
 
@@ -163,7 +163,7 @@ internal sealed unsafe class Mmu : IDisposable
         bool copied = _trial!.IsCopied(physicalPage);
         if (copied)
         {
-            _mappings!.ToCopies.Add(page);
+            _mappings!.Temporary.Add(page);
         }
         else
         {
@@ -358,11 +358,18 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         PageAccess access = (write ? PageAccess.Write : PageAccess.None) | (_state->Cpl == 3 ? PageAccess.User : PageAccess.None);
-        switch (_system.Walk(address, access, out PageWalk walk))
+        bool hasEffect = false;
+        PageWalk walk;
+        switch (_trial == null ? _system.Walk(address, access, out walk) : _system.Probe(address, access, out walk, out hasEffect))
         {
             case WalkStatus.Mapped:
                 if (_trial != null)
                 {
+                    if (hasEffect)
+                    {
+                        _mappings!.Temporary.Add(page);
+                    }
+
                     byte* host = FillInTrial(view, page, walk.PhysicalPage, write, walk.Writable);
                     return host == null ? null : host + (address & 0xFFF);
                 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace LguestPlug.Emulator.Memory;
 
-/// <summary>What trials need to know of the TLBs: how often each page is mapped at most, and what is mapped to copies.</summary>
+/// <summary>What trials need to know of the TLBs: how often each page is mapped at most, and what must not stay.</summary>
 internal sealed unsafe class TrialMappings(PhysicalMemory memory)
 {
     private readonly byte[] _counts = new byte[memory.PageLimit];
 
-    /// <summary>Linear pages mapped to copies.</summary>
-    public List<uint> ToCopies { get; } = [];
+    /// <summary>Linear pages that leave the TLB with the trial: mapped to copies, or used without a mark in the tables.</summary>
+    public List<uint> Temporary { get; } = [];
 
     /// <summary>Forgets everything.</summary>
     public void Clear() => Array.Clear(_counts);

@@ -44,7 +44,16 @@ internal sealed class SoftEngine : IEngine
     public EngineExit Run()
     {
         _running.Start();
-        var exit = _machine.Run();
+        GuestExit exit;
+        try
+        {
+            exit = _machine.Run();
+        }
+        catch (LockstepException e)
+        {
+            throw new HostException(e.Message);
+        }
+
         _running.Stop();
         return exit.Kind switch
         {
