@@ -44,16 +44,7 @@ internal sealed class SoftEngine : IEngine
     public EngineExit Run()
     {
         _running.Start();
-        GuestExit exit;
-        try
-        {
-            exit = _machine.Run();
-        }
-        catch (LockstepException e)
-        {
-            throw new HostException(e.Message);
-        }
-
+        var exit = _machine.Run();
         _running.Stop();
         return exit.Kind switch
         {
