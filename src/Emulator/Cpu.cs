@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Decoding;
 using LguestPlug.Emulator.Fpu;
 using LguestPlug.Emulator.Interpretation;
+using LguestPlug.Emulator.Lockstep;
 using LguestPlug.Emulator.Memory;
 using LguestPlug.Emulator.Translation;
 using LguestPlug.Emulator.Traps;
@@ -23,6 +24,7 @@ public sealed unsafe class Cpu : IDisposable
     private readonly CodePages _pages;
     private readonly TranslatorMemory? _tables;
     private readonly Translator? _translator;
+    private readonly LockstepRunner? _lockstep;
     private CodeMode _segmentMode;
 
     /// <summary>A processor with all registers 0 and no usable segment.</summary>
@@ -43,12 +45,14 @@ public sealed unsafe class Cpu : IDisposable
         State->Mxcsr = 0x1F80;
         X87.Initialize(&State->Fpu);
         _pages = new CodePages(memory);
+        ReplayedSystem? replayed = execution == CpuExecution.Lockstep ? new ReplayedSystem(system) : null;
         _mmu = new Mmu(State, system, memory, _pages, _tables == null ? null : new FlatTlb(_tables));
         _code = new CodeCache(State, _mmu, memory, _pages);
         _pages.Add(_code);
-        _executor = new InstructionExecutor(this, _mmu, system);
+        _executor = new InstructionExecutor(this, _mmu, replayed ?? system);
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
-        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor);
+        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor) { IsExact = replayed != null };
+        _lockstep = replayed == null ? null : new LockstepRunner(this, _mmu, memory, _code, _interpreter, _executor, _translator!, replayed);
         UpdateSegmentMode();
     }
 
@@ -64,6 +68,9 @@ public sealed unsafe class Cpu : IDisposable
         get => Eflags.Get(State);
         set => Eflags.Set(State, value);
     }
+
+    /// <summary>What tries the two ways of execution against each other.</summary>
+    internal LockstepRunner? Lockstep => _lockstep;
 
     /// <summary>The pending trap leaves EIP as it is: behind the instruction.</summary>
     internal bool TrapIsBehind { get; set; }
@@ -145,7 +152,7 @@ public sealed unsafe class Cpu : IDisposable
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
             if (_translator != null && _translator.TrySelectMode())
             {
-                if (_translator.Run() == ExecutionEnd.Trap)
+                if ((_lockstep != null ? _lockstep.Run() : _translator.Run()) == ExecutionEnd.Trap)
                 {
                     DeliverTrap();
                 }
@@ -187,6 +194,7 @@ public sealed unsafe class Cpu : IDisposable
     /// <summary>Releases the state, the TLB and the decoded code.</summary>
     public void Dispose()
     {
+        _lockstep?.Dispose();
         _translator?.Dispose();
         _code.Dispose();
         _mmu.Dispose();
@@ -199,6 +207,13 @@ public sealed unsafe class Cpu : IDisposable
         {
             NativeMemory.AlignedFree(State);
         }
+    }
+
+    /// <summary>To be called when segment registers were changed in the state itself.</summary>
+    internal void RefreshSegments()
+    {
+        _mmu.Select(State->Cpl == 3);
+        UpdateSegmentMode();
     }
 
     private static ExecutableMemory? Arena(CpuExecution execution)

@@ -12,4 +12,10 @@ public enum CpuExecution
 
     /// <summary>Guest code is interpreted. Works everywhere.</summary>
     Interpreter,
+
+    /// <summary>
+    /// Translated, and every instruction tried beforehand by translator and interpreter: the run ends with a
+    /// <see cref="LockstepException"/> where they differ. Needs an x86-64 processor.
+    /// </summary>
+    Lockstep,
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug;
+using LguestPlug.Emulator;
 using LguestPlug.Host;
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
@@ -24,6 +25,11 @@ catch (HostException e)
 {
     errors.WriteLine($"lguest: {e.Message}");
     return e.ExitCode;
+}
+catch (LockstepException e)
+{
+    errors.WriteLines($"lguest: {e.Message}");
+    return ExitCode.HostError;
 }
 catch (Exception e)
 {

@@ -8,7 +8,8 @@ namespace LguestPlug.Emulator.Decoding;
 /// <summary>Turns guest code into blocks: Iced reads the bytes, <see cref="Lowering"/> chooses the operation.</summary>
 internal sealed unsafe class BlockDecoder
 {
-    private const int MaxInstructions = 32;
+    /// <summary>Instructions of the longest block.</summary>
+    public const int MaxInstructions = 32;
 
     // Every instruction is at most two operations, and a block that just stops needs one more.
     private const int MaxOps = (MaxInstructions * 2) + 1;

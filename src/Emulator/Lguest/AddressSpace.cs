@@ -31,6 +31,7 @@ internal sealed unsafe class AddressSpace
     private readonly GuestDeath _death;
     private readonly PageTableFormat _format;
     private uint _directory;
+    private bool _isProbe, _probeHasEffect;
 
     public AddressSpace(PhysicalMemory memory, GuestDeath death, PageTableFormat format)
     {
@@ -85,6 +86,17 @@ internal sealed unsafe class AddressSpace
         }
 
         return IsPae ? WalkPae(address, access, ref walk) : WalkTwoLevels(address, access, ref walk);
+    }
+
+    /// <summary>As <see cref="Walk"/>, but leaves the tables and the guest as they are and tells whether it would have changed them.</summary>
+    public WalkStatus Probe(uint address, PageAccess access, out PageWalk walk, out bool hasEffect)
+    {
+        _isProbe = true;
+        _probeHasEffect = false;
+        WalkStatus status = Walk(address, access, out walk);
+        _isProbe = false;
+        hasEffect = _probeHasEffect;
+        return status;
     }
 
     /// <summary>
@@ -222,7 +234,14 @@ internal sealed unsafe class AddressSpace
         uint used = entry | Accessed | ((access & PageAccess.Write) != 0 ? Dirty : 0);
         if (used != entry)
         {
-            _memory.WriteUInt32(entryAddress, used);
+            if (_isProbe)
+            {
+                _probeHasEffect = true;
+            }
+            else
+            {
+                _memory.WriteUInt32(entryAddress, used);
+            }
         }
 
         walk.PhysicalPage = (uint)page;
@@ -238,7 +257,11 @@ internal sealed unsafe class AddressSpace
 
     private WalkStatus Kill(string reason)
     {
-        _death.Kill(reason);
+        if (!_isProbe)
+        {
+            _death.Kill(reason);
+        }
+
         return WalkStatus.Abandoned;
     }
 

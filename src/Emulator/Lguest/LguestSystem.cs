@@ -101,6 +101,9 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
     public override WalkStatus Walk(uint address, PageAccess access, out PageWalk walk) => _space.Walk(address, access, out walk);
 
+    public override WalkStatus Probe(uint address, PageAccess access, out PageWalk walk, out bool hasEffect) =>
+        _space.Probe(address, access, out walk, out hasEffect);
+
     public override bool TryReadDescriptor(ushort selector, out ulong descriptor) => _descriptors.TryRead(selector, out descriptor);
 
     public override ulong ReadTimeStampCounter() => _clock.TimeStampCounter;

@@ -33,6 +33,8 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly View _user;
     private readonly byte* _executed;
     private readonly FlatTlb? _flat;
+    private TrialMemory? _trial;
+    private TrialMappings? _mappings;
 
     public Mmu(CpuState* state, CpuSystem system, PhysicalMemory memory, CodePages code, FlatTlb? flat)
     {
@@ -98,6 +100,83 @@ internal sealed unsafe class Mmu : IDisposable
         _user.WithdrawWrites(host);
         _flat?.WithdrawWrites(host);
     }
+
+    // ---- trials -------------------------------------------------------------------------------------------------------
+
+    /// <summary>To be called before the first of several trials.</summary>
+    public void PrepareTrials(TrialMappings mappings)
+    {
+        // So that the first write to each page comes here.
+        mappings.Clear();
+        _supervisor.WithdrawAllWrites(mappings);
+        _user.WithdrawAllWrites(mappings);
+        _flat?.WithdrawAllWrites(mappings);
+        _mappings = mappings;
+    }
+
+    /// <summary>From here on what is written goes to the trial's copies of pages.</summary>
+    public void BeginTrial(TrialMemory trial) => _trial = trial;
+
+    /// <summary>Goes back to guest memory.</summary>
+    public void EndTrial()
+    {
+        foreach (uint page in _mappings!.Temporary)
+        {
+            uint index = (page >> 12) & IndexMask;
+            _supervisor.Drop(index, page);
+            _user.Drop(index, page);
+            _flat?.FlushPage(page);
+        }
+
+        _mappings.Temporary.Clear();
+        _trial = null;
+    }
+
+    /// <summary>Enters a page into the TLB as the trial sees it. One to be written is copied first. Null if it is one too many.</summary>
+    private byte* FillInTrial(View view, uint page, uint physicalPage, bool write, bool writable)
+    {
+        uint index = (page >> 12) & IndexMask;
+        if (write && !_trial!.IsCopied(physicalPage))
+        {
+            if (!_trial.TryCopy(physicalPage))
+            {
+                _state->FaultVector = Abandoned;
+                return null;
+            }
+
+            // Nobody may see it at its old place any more.
+            int own = (view.Entries[index].ReadTag == page ? 1 : 0) + (_flat != null && _flat.Has(view == _user, page) ? 1 : 0);
+            if (_mappings!.Forget(physicalPage) <= own)
+            {
+                view.Drop(index, page);
+                _flat?.FlushPage(page);
+            }
+            else
+            {
+                nint old = (nint)(_memory.Base + physicalPage);
+                _supervisor.DropHost(old);
+                _user.DropHost(old);
+                _flat?.DropHost(old);
+            }
+        }
+
+        bool copied = _trial!.IsCopied(physicalPage);
+        if (copied)
+        {
+            _mappings!.Temporary.Add(page);
+        }
+        else
+        {
+            _mappings!.Note(physicalPage);
+        }
+
+        byte* host = _trial.HostOf(physicalPage);
+        view.Fill(index, page, (nint)host - (nint)page, writable, writable && copied && !Code.HasCode(physicalPage));
+        return host;
+    }
+
+    /// <summary>Guest-physical address of a byte of the guest's.</summary>
+    private uint PhysicalOf(byte* host) => _trial != null ? _trial.PhysicalOf(host) : (uint)(host - _memory.Base);
 
     // ---- fast paths -------------------------------------------------------------------------------------------------
 
@@ -257,7 +336,19 @@ internal sealed unsafe class Mmu : IDisposable
         if (e->ReadTag == page && (!write || view.Writable[index] == page))
         {
             byte* hit = (byte*)((nint)address + e->Addend);
-            if (write && e->WriteTag != page && !Code.HasCode((uint)(hit - _memory.Base)))
+            if (!write || e->WriteTag == page)
+            {
+                return hit;
+            }
+
+            uint physical = PhysicalOf(hit);
+            if (_trial != null)
+            {
+                byte* copy = FillInTrial(view, page, physical & PageMask, write: true, writable: true);
+                return copy == null ? null : copy + (address & 0xFFF);
+            }
+
+            if (!Code.HasCode(physical))
             {
                 // The page held decoded code when it was entered and no longer does.
                 e->WriteTag = page;
@@ -267,9 +358,22 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         PageAccess access = (write ? PageAccess.Write : PageAccess.None) | (_state->Cpl == 3 ? PageAccess.User : PageAccess.None);
-        switch (_system.Walk(address, access, out PageWalk walk))
+        bool hasEffect = false;
+        PageWalk walk;
+        switch (_trial == null ? _system.Walk(address, access, out walk) : _system.Probe(address, access, out walk, out hasEffect))
         {
             case WalkStatus.Mapped:
+                if (_trial != null)
+                {
+                    if (hasEffect)
+                    {
+                        _mappings!.Temporary.Add(page);
+                    }
+
+                    byte* host = FillInTrial(view, page, walk.PhysicalPage, write, walk.Writable);
+                    return host == null ? null : host + (address & 0xFFF);
+                }
+
                 view.Fill(index, page, (nint)(_memory.Base + walk.PhysicalPage) - (nint)page, walk.Writable, walk.Writable && !Code.HasCode(walk.PhysicalPage));
                 return _memory.Base + walk.PhysicalPage + (address & 0xFFF);
             case WalkStatus.Fault:
@@ -294,6 +398,7 @@ internal sealed unsafe class Mmu : IDisposable
             TlbEntry* e = (user ? _user : _supervisor).Entries + ((address >> 12) & IndexMask);
             direct = e->WriteTag == (address & PageMask);
             _flat!.Fill(user, address, e->Addend, direct);
+            _mappings?.Note(PhysicalOf(host));
         }
 
         return host;
@@ -308,12 +413,21 @@ internal sealed unsafe class Mmu : IDisposable
             return Block.NoPage;
         }
 
+        uint physical = PhysicalOf(p);
+        if (_trial != null && _trial.IsCopied(physical & PageMask))
+        {
+            // Code is made from guest memory itself only.
+            _trial.WasCut = true;
+            _state->FaultVector = Abandoned;
+            return Block.NoPage;
+        }
+
         _executed[address >> 15] |= (byte)(1 << (int)((address >> 12) & 7));
-        return (uint)(p - _memory.Base);
+        return physical;
     }
 
     /// <summary>Throws away decoded code that a write is about to change.</summary>
-    public void BeforeWrite(byte* host, uint length) => Code.BeforeWrite((uint)(host - _memory.Base), length);
+    public void BeforeWrite(byte* host, uint length) => Code.BeforeWrite(PhysicalOf(host), length);
 
     private void CopyIn(byte* host, byte* source, uint length)
     {
@@ -442,6 +556,32 @@ internal sealed unsafe class Mmu : IDisposable
                 if (e->WriteTag != TlbEntry.NoTag && (nint)e->WriteTag + e->Addend == host)
                 {
                     e->WriteTag = TlbEntry.NoTag;
+                }
+            }
+        }
+
+        public void WithdrawAllWrites(TrialMappings mappings)
+        {
+            for (int i = 0; i < Mmu.Entries; i++)
+            {
+                TlbEntry* e = Entries + i;
+                if (e->ReadTag != TlbEntry.NoTag)
+                {
+                    e->WriteTag = TlbEntry.NoTag;
+                    mappings.Note((byte*)((nint)e->ReadTag + e->Addend));
+                }
+            }
+        }
+
+        /// <summary>Drops every mapping of a page that lies there.</summary>
+        public void DropHost(nint host)
+        {
+            for (uint i = 0; i < Mmu.Entries; i++)
+            {
+                TlbEntry* e = Entries + i;
+                if (e->ReadTag != TlbEntry.NoTag && (nint)e->ReadTag + e->Addend == host)
+                {
+                    Reset(i);
                 }
             }
         }

@@ -93,6 +93,12 @@ internal sealed unsafe partial class BlockTranslator
     private FlagNeed NeedAtEnd()
     {
         _changedAhead = 0;
+        if ((_mode & CodeMode.SingleStep) != 0)
+        {
+            // The blocks behind this one need not go as far as one would look.
+            return FlagNeed.Read;
+        }
+
         ref readonly GuestInstruction last = ref _code[_count - 1];
         switch (last.Treatment)
         {

@@ -43,6 +43,9 @@ internal sealed unsafe class FlatTlb
         }
     }
 
+    /// <summary>True if a page is there.</summary>
+    public bool Has(bool user, uint address) => (user ? _user : _supervisor).Has(address >> 12);
+
     /// <summary>Empties all views.</summary>
     public void Flush()
     {
@@ -71,6 +74,20 @@ internal sealed unsafe class FlatTlb
         _user.WithdrawWrites(host);
     }
 
+    /// <summary>Takes back write permission from everything, and tells what is there.</summary>
+    public void WithdrawAllWrites(TrialMappings mappings)
+    {
+        _supervisor.WithdrawAllWrites(mappings);
+        _user.WithdrawAllWrites(mappings);
+    }
+
+    /// <summary>Drops every mapping of a host page.</summary>
+    public void DropHost(nint host)
+    {
+        _supervisor.DropHost(host);
+        _user.DropHost(host);
+    }
+
     private sealed class View(nint* reads, nint* writes)
     {
         private readonly uint[] _filled = new uint[MaxFilled];
@@ -91,6 +108,8 @@ internal sealed unsafe class FlatTlb
             reads[page] = addend;
             writes[page] = writable ? addend : 0;
         }
+
+        public bool Has(uint page) => reads[page] != 0;
 
         public void Clear()
         {
@@ -125,6 +144,31 @@ internal sealed unsafe class FlatTlb
             }
 
             _count = kept;
+        }
+
+        public void WithdrawAllWrites(TrialMappings mappings)
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                uint page = _filled[i];
+                writes[page] = 0;
+                if (reads[page] != 0)
+                {
+                    mappings.Note((byte*)((nint)(page << 12) + reads[page]));
+                }
+            }
+        }
+
+        public void DropHost(nint host)
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                uint page = _filled[i];
+                if (reads[page] != 0 && (nint)(page << 12) + reads[page] == host)
+                {
+                    Drop(page);
+                }
+            }
         }
 
         public void WithdrawWrites(nint host)

@@ -258,7 +258,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
                 start = joined;
             }
 
-            more = _translator.Add(start, instruction, ip) && second == Block.NoPage;
+            more = _translator.Add(start, instruction, ip) && second == Block.NoPage && (_mode & CodeMode.SingleStep) == 0;
             ip += (uint)Math.Max(instruction.Length, 1);
             count++;
         }

@@ -56,6 +56,17 @@ internal sealed unsafe class Translator : IDisposable
     /// <summary>The translated code.</summary>
     public TranslationCache Cache { get; }
 
+    /// <summary>
+    /// Stop exactly at the instruction limit, not up to a block behind it, and at every trap: the caller delivers it.
+    /// </summary>
+    public bool IsExact { get; init; }
+
+    /// <summary>Translate to blocks of one instruction.</summary>
+    public bool IsStepping { get; set; }
+
+    /// <summary>Leave all floating point to the interpreter.</summary>
+    public bool AvoidsFpu { get; set; }
+
     /// <summary>Gets ready for code of the CPU's present mode; false if such code is not translated.</summary>
     public bool TrySelectMode()
     {
@@ -65,7 +76,7 @@ internal sealed unsafe class Translator : IDisposable
             return false;
         }
 
-        mode |= InterpretsFpu ? CodeMode.InterpretedFpu : CodeMode.None;
+        mode |= (InterpretsFpu || AvoidsFpu ? CodeMode.InterpretedFpu : CodeMode.None) | (IsStepping ? CodeMode.SingleStep : CodeMode.None);
         if (mode != Cache.Mode)
         {
             Cache.Mode = mode;
@@ -113,11 +124,19 @@ internal sealed unsafe class Translator : IDisposable
             }
 
             // A block is executed whole: there must be room for the longest.
-            int budget = (int)Math.Clamp(left, BlockTranslator.MaxInstructions, Slice);
+            int budget = (int)Math.Clamp(left, IsExact || IsStepping ? 1 : BlockTranslator.MaxInstructions, Slice);
             local->Budget = budget;
             local->Unexecuted = 0;
             var reason = (ExitReason)Cache.Stubs.Enter(s, code);
-            s->InstructionCount += budget - local->Budget - local->Unexecuted;
+            int executed = budget - local->Budget - local->Unexecuted;
+            s->InstructionCount += executed;
+            if (IsExact && executed == 0 && reason is ExitReason.Lookup or ExitReason.Link)
+            {
+                // The next block is longer than what is left; the rest goes by single instructions.
+                local->PatchSite = null;
+                Cache.Mode |= CodeMode.SingleStep;
+            }
+
             if ((local->Flags & FlagRecipes.Mark) != 0)
             {
                 // What the recipe needs may not be there when the next block was translated under another assumption.
@@ -298,6 +317,12 @@ internal sealed unsafe class Translator : IDisposable
     private ExitReason Trap(uint eip, int unexecuted)
     {
         _executor.FaultEip = eip;
+        if (IsExact)
+        {
+            _local->Unexecuted = unexecuted;
+            return ExitReason.Trap;
+        }
+
         LoadFlags();
         _cpu.DeliverTrap();
         SaveFlags();

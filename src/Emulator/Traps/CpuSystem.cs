@@ -50,6 +50,16 @@ public abstract class CpuSystem
     /// <summary>Walks the page tables for one access, setting accessed and dirty bits as needed. Called on a TLB miss only.</summary>
     public abstract WalkStatus Walk(uint address, PageAccess access, out PageWalk walk);
 
+    /// <summary>
+    /// As <see cref="Walk"/>, but without any effect: <paramref name="hasEffect"/> tells whether there would be one, so that the result must
+    /// not be kept. A system whose walks have none need not say more.
+    /// </summary>
+    public virtual WalkStatus Probe(uint address, PageAccess access, out PageWalk walk, out bool hasEffect)
+    {
+        hasEffect = false;
+        return Walk(address, access, out walk);
+    }
+
     /// <summary>Reads the descriptor a selector names from GDT or LDT; false when it lies outside the table. The null selector is not asked for.</summary>
     public abstract bool TryReadDescriptor(ushort selector, out ulong descriptor);
 

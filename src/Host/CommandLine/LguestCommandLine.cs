@@ -35,8 +35,8 @@ internal sealed class LguestCommandLine
     };
     private readonly Option<string> _cpu = new("--cpu")
     {
-        HelpName = "auto|translator|interpreter",
-        Description = "How the embedded CPU executes: as machine code of this one (translator), instruction by instruction (interpreter), or the faster that works here (auto)",
+        HelpName = "auto|translator|interpreter|lockstep",
+        Description = "How the embedded CPU executes: as machine code of this one (translator), instruction by instruction (interpreter), the faster that works here (auto), or both against each other to find mistakes, slowly (lockstep)",
     };
     private readonly Option<string> _userName = new("--username")
     {
@@ -186,7 +186,8 @@ internal sealed class LguestCommandLine
         null or "auto" => CpuExecution.Auto,
         "translator" => CpuExecution.Translator,
         "interpreter" => CpuExecution.Interpreter,
-        _ => throw new UsageException($"--cpu is 'auto', 'translator' or 'interpreter', not '{name}'"),
+        "lockstep" => CpuExecution.Lockstep,
+        _ => throw new UsageException($"--cpu is 'auto', 'translator', 'interpreter' or 'lockstep', not '{name}'"),
     };
 
     /// <summary>
