@@ -30,7 +30,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData(Usage, "unknown option '--blok'; did you mean '--block'?", "--blok=x", "64", "PUPPY")]
     [InlineData(Usage, "'--block' needs a value", "--block")]
     [InlineData(Usage, "--engine is 'auto', 'kernel' or 'soft', not 'fast'", "--engine=fast", "64", "PUPPY")]
-    [InlineData(Usage, "--cpu is 'auto', 'translator' or 'interpreter', not 'fast'", "--cpu=fast", "64", "PUPPY")]
+    [InlineData(Usage, "--cpu is 'auto', 'translator', 'interpreter' or 'lockstep', not 'fast'", "--cpu=fast", "64", "PUPPY")]
     [InlineData(HostError, "cannot open kernel image '/no/such/kernel': no such file", "64", "/no/such/kernel")]
     [InlineData(HostError, "cannot open kernel image '/': it is a directory", "64", "/")]
     [InlineData(HostError, "cannot open initrd '/no/such/initrd': no such file", "--initrd=/no/such/initrd", "64", "PUPPY")]
