@@ -69,6 +69,9 @@ public sealed unsafe class Cpu : IDisposable
         set => Eflags.Set(State, value);
     }
 
+    /// <summary>What executes translated code.</summary>
+    internal Translator? Translator => _translator;
+
     /// <summary>What tries the two ways of execution against each other.</summary>
     internal LockstepRunner? Lockstep => _lockstep;
 

@@ -2,9 +2,9 @@
 namespace LguestPlug.Emulator.Tests.HostComparison;
 
 /// <summary>Runs cases on the embedded CPU against outcomes that are already known.</summary>
-internal sealed class CaseRunner(CpuExecution execution) : IDisposable
+internal sealed class CaseRunner(CpuExecution execution, bool oneInstructionBlocks = false) : IDisposable
 {
-    private EmulatedCpu _cpu = new(execution);
+    private EmulatedCpu _cpu = new(execution, oneInstructionBlocks);
 
     public DifferenceReport Report { get; } = new();
 
@@ -21,7 +21,7 @@ internal sealed class CaseRunner(CpuExecution execution) : IDisposable
         {
             differences = [$"threw {e.GetType().Name}: {e.Message}"];
             _cpu.Dispose();
-            _cpu = new EmulatedCpu(execution);
+            _cpu = new EmulatedCpu(execution, oneInstructionBlocks);
         }
 
         Report.Add(test, differences);

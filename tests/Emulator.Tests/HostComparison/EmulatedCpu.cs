@@ -23,7 +23,7 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
     private CpuOutcome? _outcome;
     private bool _started;
 
-    public EmulatedCpu(CpuExecution execution)
+    public EmulatedCpu(CpuExecution execution, bool oneInstructionBlocks = false)
     {
         uint pages = (uint)PageCount + 1;
         _memory = (byte*)NativeMemory.AlignedAlloc(pages * HostWindow.PageBytes, HostWindow.PageBytes);
@@ -32,6 +32,10 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
         parking[0] = 0xEB;
         parking[1] = 0xFE;
         _cpu = new Cpu(new PhysicalMemory((nint)_memory, pages), this, execution);
+        if (_cpu.Translator != null)
+        {
+            _cpu.Translator.IsStepping = oneInstructionBlocks;
+        }
     }
 
     public CpuOutcome Run(CpuCase test)
