@@ -26,6 +26,7 @@ public sealed unsafe class Cpu : IDisposable
     private readonly Translator? _translator;
     private readonly LockstepRunner? _lockstep;
     private CodeMode _segmentMode;
+    private bool _segmentModeIsKnown;
 
     /// <summary>A processor with all registers 0 and no usable segment.</summary>
     /// <param name="memory">Guest memory; must stay mapped until <see cref="Dispose"/>.</param>
@@ -53,7 +54,6 @@ public sealed unsafe class Cpu : IDisposable
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
         _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor) { IsExact = replayed != null };
         _lockstep = replayed == null ? null : new LockstepRunner(this, _mmu, memory, _code, _interpreter, _executor, _translator!, replayed);
-        UpdateSegmentMode();
     }
 
     /// <summary>The registers; valid until <see cref="Dispose"/>. Segment registers are changed by <see cref="SetSegment"/> only.</summary>
@@ -82,7 +82,19 @@ public sealed unsafe class Cpu : IDisposable
     internal bool TrapIsSoftware { get; set; }
 
     /// <summary>What decoding depends on besides EFLAGS.TF.</summary>
-    internal CodeMode SegmentMode => _segmentMode;
+    internal CodeMode SegmentMode
+    {
+        get
+        {
+            if (!_segmentModeIsKnown)
+            {
+                _segmentMode = FindSegmentMode();
+                _segmentModeIsKnown = true;
+            }
+
+            return _segmentMode;
+        }
+    }
 
     /// <summary>Brings x87, MMX and SSE registers into <see cref="State"/>, wherever they are.</summary>
     public void TakeFpuState() => _translator?.Fpu.ToState();
@@ -100,7 +112,7 @@ public sealed unsafe class Cpu : IDisposable
             _mmu.Select(State->Cpl == 3);
         }
 
-        UpdateSegmentMode();
+        _segmentModeIsKnown = false;
     }
 
     /// <summary>Drops every translation.</summary>
@@ -163,7 +175,7 @@ public sealed unsafe class Cpu : IDisposable
                 continue;
             }
 
-            CodeMode mode = step ? _segmentMode | CodeMode.SingleStep : _segmentMode;
+            CodeMode mode = step ? SegmentMode | CodeMode.SingleStep : SegmentMode;
             if (mode != _code.Mode)
             {
                 _code.Mode = mode;
@@ -216,7 +228,7 @@ public sealed unsafe class Cpu : IDisposable
     internal void RefreshSegments()
     {
         _mmu.Select(State->Cpl == 3);
-        UpdateSegmentMode();
+        _segmentModeIsKnown = false;
     }
 
     private static ExecutableMemory? Arena(CpuExecution execution)
@@ -250,13 +262,13 @@ public sealed unsafe class Cpu : IDisposable
         }
     }
 
-    private void UpdateSegmentMode()
+    private CodeMode FindSegmentMode()
     {
         CpuState* s = State;
         bool flat = IsFlat(s->Cs, CodeType, CodeTypeMask) && IsFlat(s->Ds, WritableData, WritableDataMask)
             && IsFlat(s->Es, WritableData, WritableDataMask) && IsFlat(s->Ss, WritableData, WritableDataMask)
             && (s->Ss.Access & DefaultSize) != 0 && IsPlain(s->Fs) && IsPlain(s->Gs);
-        _segmentMode = (flat ? CodeMode.None : CodeMode.Segmented)
+        return (flat ? CodeMode.None : CodeMode.Segmented)
             | (s->Cpl == 3 ? CodeMode.User : CodeMode.None)
             | ((s->Cs.Access & DefaultSize) == 0 ? CodeMode.SixteenBit : CodeMode.None);
 

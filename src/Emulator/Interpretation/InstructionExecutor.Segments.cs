@@ -8,6 +8,8 @@ namespace LguestPlug.Emulator.Interpretation;
 /// <content>Segment registers and everything that loads them: MOV, POP, LDS ..., far transfers, IRET (Intel SDM vol. 3, chapter 5).</content>
 internal sealed unsafe partial class InstructionExecutor
 {
+    private KnownReturn _knownReturn;
+
     // Bits of Segment.Access.
     private const uint Present = 0x80, NotSystem = 0x10, CodeType = 8, Conforming = 4, ReadableOrWritable = 2, Accessed = 1;
 
@@ -262,6 +264,11 @@ internal sealed unsafe partial class InstructionExecutor
         Instruction* i = &p->Instruction;
         int size = i->Code is Code.Retfw or Code.Retfw_imm16 ? 2 : 4;
         int extra = i->OpCount == 1 ? i->Immediate16 : 0;
+        if (size == 4 && x.TryKnownReturn())
+        {
+            return SlowResult.Leave;
+        }
+
         if (!x.Peek(0, size, out uint eip) || !x.Peek(size, size, out uint cs))
         {
             return SlowResult.Fault;
@@ -336,6 +343,8 @@ internal sealed unsafe partial class InstructionExecutor
             return RaiseProtection();
         }
 
+        _knownReturn = new KnownReturn { Code = code, CodeDescriptor = descriptor, Stack = stack, Cpl = _s->Cpl };
+        _system.TryReadDescriptor((ushort)ss, out _knownReturn.StackDescriptor);
         FinishReturn(code, eip, flags, size);
         _cpu.SetSegment(SegmentRegister.Ss, stack);
         StackPointer = esp + (uint)extra;
@@ -343,7 +352,7 @@ internal sealed unsafe partial class InstructionExecutor
         {
             // What the outer level may not use it must not keep.
             Segment g = _cpu.GetSegment(r);
-            if (r is not (SegmentRegister.Cs or SegmentRegister.Ss) && g.IsUsable && g.Dpl < rpl && (g.Access & (CodeType | Conforming)) != (CodeType | Conforming))
+            if (r is not (SegmentRegister.Cs or SegmentRegister.Ss) && IsHeldBack(g, rpl))
             {
                 _cpu.SetSegment(r, default);
             }
@@ -351,6 +360,38 @@ internal sealed unsafe partial class InstructionExecutor
 
         return SlowResult.Leave;
     }
+
+    /// <summary>
+    /// IRET to an outer level by the same selectors and descriptors as the last time, when they passed all checks; false without effect
+    /// if anything is different.
+    /// </summary>
+    private bool TryKnownReturn()
+    {
+        CpuState* s = _s;
+        ref KnownReturn known = ref _knownReturn;
+        uint esp = s->Registers[4];
+        uint rpl = known.Code.Selector & 3u;
+        if (known.Cpl != s->Cpl || rpl <= s->Cpl || (_cpu.SegmentMode & ~CodeMode.User) != 0
+            || !Load(esp + 4, 4, out uint cs) || (ushort)cs != known.Code.Selector
+            || !_system.TryReadDescriptor((ushort)cs, out ulong code) || code != known.CodeDescriptor
+            || !Load(esp, 4, out uint eip) || eip > known.Code.Limit
+            || !Load(esp + 16, 4, out uint ss) || (ushort)ss != known.Stack.Selector
+            || !_system.TryReadDescriptor((ushort)ss, out ulong stack) || stack != known.StackDescriptor
+            || !Load(esp + 12, 4, out uint outerEsp) || !Load(esp + 8, 4, out uint flags)
+            || IsHeldBack(s->Es, rpl) || IsHeldBack(s->Ds, rpl) || IsHeldBack(s->Fs, rpl) || IsHeldBack(s->Gs, rpl))
+        {
+            return false;
+        }
+
+        FinishReturn(known.Code, eip, &flags, 4);
+        _cpu.SetSegment(SegmentRegister.Ss, known.Stack);
+        StackPointer = outerEsp;
+        return true;
+    }
+
+    /// <summary>What a register holds may not be kept at an outer level.</summary>
+    private static bool IsHeldBack(in Segment g, uint rpl) =>
+        g.IsUsable && g.Dpl < rpl && (g.Access & (CodeType | Conforming)) != (CodeType | Conforming);
 
     private void FinishReturn(in Segment code, uint eip, uint* flags, int size)
     {
@@ -488,5 +529,15 @@ internal sealed unsafe partial class InstructionExecutor
         }
 
         return stored ? SlowResult.Done : SlowResult.Fault;
+    }
+
+    /// <summary>A return to an outer level that passed all checks: they depend on nothing else.</summary>
+    private struct KnownReturn
+    {
+        public Segment Code;
+        public Segment Stack;
+        public ulong CodeDescriptor;
+        public ulong StackDescriptor;
+        public uint Cpl;
     }
 }

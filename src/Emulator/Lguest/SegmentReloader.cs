@@ -10,6 +10,9 @@ internal sealed unsafe class SegmentReloader(Cpu cpu, DescriptorTable table, Gue
     private const uint Accessible = 0x90; // present, not a system descriptor
     private const uint Code = 8, Conforming = 4, Writable = 2, Readable = 2;
 
+    // The last ones that fitted.
+    private Known _knownCode, _knownStack;
+
     /// <summary>Reloads the registers that hold a selector of a changed entry.</summary>
     public void ReloadChanged()
     {
@@ -38,11 +41,19 @@ internal sealed unsafe class SegmentReloader(Cpu cpu, DescriptorTable table, Gue
     /// <summary>Reads the segment that a trap switches to; kills the guest and returns false if it will not do.</summary>
     public bool TryReadForTrap(SegmentRegister register, ushort selector, out Segment segment)
     {
+        ref Known known = ref register == SegmentRegister.Cs ? ref _knownCode : ref _knownStack;
         if (table.TryRead(selector, out ulong descriptor))
         {
+            if (descriptor == known.Descriptor && selector == known.Segment.Selector)
+            {
+                segment = known.Segment;
+                return true;
+            }
+
             segment = Segment.FromDescriptor(selector, descriptor);
             if (Fits(register, segment))
             {
+                known = new Known(descriptor, segment);
                 return true;
             }
         }
@@ -74,4 +85,6 @@ internal sealed unsafe class SegmentReloader(Cpu cpu, DescriptorTable table, Gue
 
     // The number is the original's for a fault inside itself while it enters the guest.
     private void KillForSegment() => death.Kill($"unhandled trap 256 at 0x{cpu.State->Eip:x} (0x0)");
+
+    private readonly record struct Known(ulong Descriptor, Segment Segment);
 }
