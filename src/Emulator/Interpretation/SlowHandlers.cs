@@ -21,6 +21,8 @@ internal static unsafe class SlowHandlers
         fpuEncoding != 0 ? &InstructionExecutor.Fpu
         // Too long is a protection fault, not an undefined instruction.
         : i.IsInvalid && i.Length >= MaxLength ? &InstructionExecutor.Privileged
+        // SSE2 has instructions of the same names.
+        : i.Mnemonic is Mnemonic.Movsd or Mnemonic.Cmpsd && !i.IsStringInstruction ? &InstructionExecutor.Undefined
         : Handlers[(int)i.Mnemonic];
 
     public static bool EndsBlock(Mnemonic mnemonic) => Ends[(int)mnemonic];
