@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.RegularExpressions;
+using Iced.Intel;
 using LguestPlug.Emulator.Tests.HostComparison;
 using LguestPlug.Emulator.Traps;
 
@@ -13,6 +14,10 @@ public unsafe partial class ImageTests(ITestOutputHelper output)
 {
     private const string Variable = "LGUEST_TEST_V86";
     private const int SigIll = 4, SigTrap = 5, SigBus = 7, SigFpe = 8, SigSegv = 11;
+
+    /// <summary>What the embedded CPU does not have, and does not claim to have.</summary>
+    private static readonly CpuidFeature[] s_lacking =
+        [CpuidFeature.MMX, CpuidFeature.SSE, CpuidFeature.SSE2, CpuidFeature.SSE3, CpuidFeature.POPCNT];
 
     // Where the kernel's registers are in the order of the CPU's.
     private static readonly int[] s_order = [6, 1, 2, 0, 15, 5, 3, 4];
@@ -34,6 +39,7 @@ public unsafe partial class ImageTests(ITestOutputHelper output)
 
         using ImageMachine machine = new(execution);
         SortedDictionary<string, List<string>> failures = new(StringComparer.Ordinal);
+        SortedDictionary<CpuidFeature, int> lacking = [];
         int passed = 0;
         for (int i = 0; i < paths.Length; i++)
         {
@@ -42,6 +48,12 @@ public unsafe partial class ImageTests(ITestOutputHelper output)
             if (Compare(machine, records[i]) is not string difference)
             {
                 passed++;
+                continue;
+            }
+
+            if (LackedBy(machine) is CpuidFeature feature)
+            {
+                lacking[feature] = lacking.GetValueOrDefault(feature) + 1;
                 continue;
             }
 
@@ -55,12 +67,30 @@ public unsafe partial class ImageTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{passed} of {paths.Length} passed; {machine.Preloads} MMX and SSE registers were loaded for the CPU");
+        foreach ((CpuidFeature feature, int count) in lacking)
+        {
+            output.WriteLine($"{count} stopped at an instruction of {feature}, which this CPU does not have");
+        }
+
         foreach ((string group, List<string> list) in failures)
         {
             output.WriteLine($"{group}: {list.Count} failed, the first: {list[0]}");
         }
 
-        Assert.True(failures.Count == 0, $"{paths.Length - passed} of {paths.Length} programs ended otherwise than on this host");
+        Assert.True(failures.Count == 0, $"{failures.Values.Sum(list => list.Count)} of {paths.Length} programs ended otherwise than on this host");
+    }
+
+    /// <summary>The lacking feature of which an instruction ended the program as undefined.</summary>
+    private static CpuidFeature? LackedBy(ImageMachine machine)
+    {
+        if (machine.End is not { Vector: TrapVector.InvalidOpcode } end)
+        {
+            return null;
+        }
+
+        byte[] code = [.. Enumerable.Range(0, 15).Select(i => machine[end.InstructionEip + (uint)i])];
+        Decoder.Create(32, new ByteArrayCodeReader(code)).Decode(out Instruction instruction);
+        return instruction.CpuidFeatures.Where(s_lacking.Contains).Select(f => (CpuidFeature?)f).FirstOrDefault();
     }
 
     /// <summary>The number of a generated program's variant.</summary>
