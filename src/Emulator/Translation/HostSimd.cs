@@ -84,8 +84,8 @@ internal sealed unsafe class HostSimd
         }
         else if ((raised & unmasked & Underflow) != 0)
         {
-            // What was flushed is always inexact; once more without that. (Inexact as a denormal number, that is: the precision flag
-            // may be set where the result only has no place among those.)
+            // What was flushed is always inexact; once more without that. (Inexact as a denormal number, that is: with an unmasked
+            // underflow, as with an unmasked overflow, the precision flag may be set where the result is only out of range.)
             Unsafe.CopyBlock(_image, saved, HostFpu.ImageBytes);
             HostFpu.Control(_image) |= X87Masks;
             HostFpu.Status(_image) &= Top;

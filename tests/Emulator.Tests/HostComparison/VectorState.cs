@@ -9,7 +9,8 @@ internal static unsafe class VectorState
 {
     public const int ImageBytes = 512, MxcsrOffset = 24, StackOffset = 32, VectorsOffset = 160;
 
-    private const uint Underflow = 0x10, Precision = 0x20, UnderflowMask = 0x800;
+    private const uint OutOfRange = 0x18, Precision = 0x20;
+    private const int MaskShift = 7;
 
     public static void Load(CpuState* state, ReadOnlySpan<byte> image)
     {
@@ -74,7 +75,7 @@ internal static unsafe class VectorState
         Check("ftw", expected[4..5], got[4..5]);
         uint modes = BinaryPrimitives.ReadUInt32LittleEndian(expected[MxcsrOffset..]);
         // Whether a result that the processor does not make would have been inexact, only the processor knows.
-        uint unknown = (modes & Underflow) != 0 && (modes & UnderflowMask) == 0 ? Precision : 0;
+        uint unknown = (modes & ~(modes >> MaskShift) & OutOfRange) != 0 ? Precision : 0;
         Check("mxcsr", BitConverter.GetBytes(modes | unknown), BitConverter.GetBytes(BinaryPrimitives.ReadUInt32LittleEndian(got[MxcsrOffset..]) | unknown));
         for (int i = 0; i < 8; i++)
         {
