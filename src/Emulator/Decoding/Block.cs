@@ -12,7 +12,10 @@ internal unsafe struct SlowInstruction
     public delegate*<InstructionExecutor, SlowInstruction*, SlowResult> Handler;
     public Instruction Instruction;
 
-    /// <summary>For x87 instructions: the ESC opcode byte in bits 8-15, ModRM in bits 0-7. Iced does not keep the encoding.</summary>
+    /// <summary>
+    /// For x87 instructions: the ESC opcode byte in bits 8-15, ModRM in bits 0-7. For MMX and SSE: <see cref="SimdInstructions.Encoding"/>.
+    /// Iced does not keep the encoding.
+    /// </summary>
     public uint Encoding;
 }
 

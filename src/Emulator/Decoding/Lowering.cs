@@ -44,7 +44,7 @@ internal sealed unsafe class Lowering
         uint fpu = FpuEncoding(bytes);
         if (!_wide || !(fpu != 0 ? LowerFpu(i, fpu) : TryLower(i, out ends)))
         {
-            ends = LowerSlow(i, fpu);
+            ends = LowerSlow(i, fpu != 0 || i.IsInvalid ? fpu : SimdInstructions.Encoding(bytes));
         }
 
         MicroOp* last = &_ops[OpCount - 1];
@@ -146,13 +146,13 @@ internal sealed unsafe class Lowering
         }
     }
 
-    private bool LowerSlow(in Instruction i, uint fpuEncoding)
+    private bool LowerSlow(in Instruction i, uint encoding)
     {
         SlowInstruction* slow = &_slow[SlowCount];
         slow->Instruction = i;
-        slow->Encoding = fpuEncoding;
-        slow->Handler = SlowHandlers.For(i, fpuEncoding);
-        bool ends = fpuEncoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
+        slow->Encoding = encoding;
+        slow->Handler = SlowHandlers.For(i, encoding);
+        bool ends = encoding == 0 && SlowHandlers.EndsBlock(i.Mnemonic);
         Emit(ends ? OpCode.SlowEnd : OpCode.Slow, immediate: (uint)SlowCount);
         SlowCount++;
         return ends;

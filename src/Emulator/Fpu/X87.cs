@@ -19,6 +19,13 @@ public static unsafe partial class X87
     /// <param name="f">The state.</param>
     public static void Initialize(FpuState* f) => FpuEnvironment.Initialize(f);
 
+    /// <summary>Loads control and status word, as FXRSTOR does.</summary>
+    internal static void LoadModes(FpuState* f, ushort control, ushort status)
+    {
+        f->Status = status;
+        FpuEnvironment.LoadControl(f, control);
+    }
+
     /// <summary>Whether an instruction raises a pending #MF before it executes; the FN* forms do not.</summary>
     /// <param name="esc">Opcode less 0xD8, 0 to 7.</param>
     /// <param name="modrm">The ModR/M byte; for a memory form only bits 3 to 5 matter besides mod.</param>

@@ -16,11 +16,14 @@ internal static unsafe class SlowHandlers
 
     /// <summary>The handler of an instruction.</summary>
     /// <param name="i">As Iced decoded it.</param>
-    /// <param name="fpuEncoding">ESC opcode and ModRM of an x87 instruction, else 0.</param>
-    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> For(in Instruction i, uint fpuEncoding) =>
-        fpuEncoding != 0 ? &InstructionExecutor.Fpu
+    /// <param name="encoding">What is to be in <see cref="SlowInstruction.Encoding"/>.</param>
+    public static delegate*<InstructionExecutor, SlowInstruction*, SlowResult> For(in Instruction i, uint encoding) =>
+        encoding > ushort.MaxValue ? &InstructionExecutor.Simd
+        : encoding != 0 ? &InstructionExecutor.Fpu
         // Too long is a protection fault, not an undefined instruction.
         : i.IsInvalid && i.Length >= MaxLength ? &InstructionExecutor.Privileged
+        // SSE2 has instructions of the same names.
+        : i.Mnemonic is Mnemonic.Movsd or Mnemonic.Cmpsd && !i.IsStringInstruction ? &InstructionExecutor.Undefined
         : Handlers[(int)i.Mnemonic];
 
     public static bool EndsBlock(Mnemonic mnemonic) => Ends[(int)mnemonic];
@@ -107,10 +110,11 @@ internal static unsafe class SlowHandlers
         Set(&InstructionExecutor.ReadTimeStamp, Mnemonic.Rdtsc);
         Set(&InstructionExecutor.Nop, Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Pause);
         Set(&InstructionExecutor.Wait, Mnemonic.Wait);
-        Set(&InstructionExecutor.Movd, Mnemonic.Movd);
-        Set(&InstructionExecutor.MovePacked, Mnemonic.Movups, Mnemonic.Movaps);
         Set(&InstructionExecutor.Mxcsr, Mnemonic.Ldmxcsr, Mnemonic.Stmxcsr);
-        Set(&InstructionExecutor.Emms, Mnemonic.Emms);
+        Set(&InstructionExecutor.SaveVectors, Mnemonic.Fxsave);
+        Set(&InstructionExecutor.RestoreVectors, Mnemonic.Fxrstor);
+        Set(&InstructionExecutor.Fence, Mnemonic.Lfence, Mnemonic.Mfence, Mnemonic.Sfence);
+        Set(&InstructionExecutor.FlushLine, Mnemonic.Clflush);
         Set(&InstructionExecutor.Privileged, Mnemonic.Cli, Mnemonic.Sti, Mnemonic.Hlt, Mnemonic.In, Mnemonic.Out, Mnemonic.Insb, Mnemonic.Insw,
             Mnemonic.Insd, Mnemonic.Outsb, Mnemonic.Outsw, Mnemonic.Outsd, Mnemonic.Lgdt, Mnemonic.Lidt, Mnemonic.Lldt, Mnemonic.Ltr,
             Mnemonic.Lmsw, Mnemonic.Clts, Mnemonic.Invd, Mnemonic.Wbinvd, Mnemonic.Invlpg, Mnemonic.Rdmsr, Mnemonic.Wrmsr, Mnemonic.Rdpmc,

@@ -40,15 +40,20 @@ internal sealed unsafe partial class BlockTranslator
         BeginAccess(i, k, i.Size, i.IsFpuStore);
         if ((i.Opcode | (i.Reg << 8)) == LoadControlWord)
         {
-            // Unmasking an exception is for the interpreter.
+            // Unmasking an exception is for the interpreter. What was checked is loaded: memory may change meanwhile.
             _e.Memory(0x0FB7, Temporary, Address, 0, Addend);
+            _e.StoreState(Temporary, HostFpu.LoadedModes);
             _e.Registers(0xF7, 2, Temporary); // not
             _e.Registers(0xF7, 0, Temporary); // test
             _e.Dword(0x3F);
             Detour(k, HostCondition.NotEqual);
+            _e.Memory(i.Opcode, i.Reg, State, HostFpu.LoadedModes);
+        }
+        else
+        {
+            _e.Memory(i.Opcode, i.Reg, Address, 0, Addend);
         }
 
-        _e.Memory(i.Opcode, i.Reg, Address, 0, Addend);
         RememberFpuInstruction(i, k);
         EndAccess();
     }

@@ -13,7 +13,7 @@ internal sealed unsafe partial class BlockTranslator
     private int _accessCount;
 
     /// <summary>Puts the linear address of an instruction's memory operand into r8, checks it, and leaves the addend in r9.</summary>
-    private void BeginAccess(in GuestInstruction i, int k, int size, bool write)
+    private void BeginAccess(in GuestInstruction i, int k, int size, bool write, bool aligned = false)
     {
         LoadAddress(i, Address);
         LoseFlags(k);
@@ -22,7 +22,7 @@ internal sealed unsafe partial class BlockTranslator
             AddSegment(i, k, size);
         }
 
-        Check(i, k, size, write);
+        Check(i, k, size, write, aligned);
     }
 
     private void BeginStackRead(in GuestInstruction i, int k)
@@ -99,7 +99,12 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>Checks the address in r8 and puts its addend into r9. Host flags are lost.</summary>
-    private void Check(in GuestInstruction i, int k, int size, bool write)
+    /// <param name="i">The instruction.</param>
+    /// <param name="k">Its number.</param>
+    /// <param name="size">Bytes.</param>
+    /// <param name="write">It is a store.</param>
+    /// <param name="aligned">A misaligned address is a fault, which the interpreter raises.</param>
+    private void Check(in GuestInstruction i, int k, int size, bool write, bool aligned = false)
     {
         ref Access access = ref _accesses[_accessCount++];
         access = new Access
@@ -117,7 +122,14 @@ internal sealed unsafe partial class BlockTranslator
             _e.Registers(0xF6, 0, Address);
             // Ten bytes cross no page unless they cross one of its paragraphs.
             _e.Byte(size == 10 ? 15 : size - 1);
-            access.Misaligned = _e.JumpIf(HostCondition.NotEqual);
+            if (aligned)
+            {
+                Detour(k, HostCondition.NotEqual);
+            }
+            else
+            {
+                access.Misaligned = _e.JumpIf(HostCondition.NotEqual);
+            }
         }
 
         access.Lookup = _e.At;

@@ -109,8 +109,8 @@ internal sealed unsafe partial class BlockTranslator
     {
         SlowInstruction* slow = _slow++;
         slow->Instruction = _decoded[k];
-        slow->Encoding = _code[k].FpuEncoding;
-        slow->Handler = SlowHandlers.For(_decoded[k], _code[k].FpuEncoding);
+        slow->Encoding = _code[k].Encoding;
+        slow->Handler = SlowHandlers.For(_decoded[k], _code[k].Encoding);
         return slow;
     }
 

@@ -66,7 +66,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         InstructionClassifier.Classify(bytes, decoded, eip, out _code[_count]);
         _decoded[_count] = decoded;
-        if (_code[_count].Treatment == Treatment.Fpu && (_mode & CodeMode.InterpretedFpu) != 0)
+        if (_code[_count].UsesFpu && (_mode & CodeMode.InterpretedFpu) != 0)
         {
             _code[_count].Treatment = Treatment.Interpret;
             _code[_count].Flags = FlagUse.None;
@@ -235,6 +235,9 @@ internal sealed unsafe partial class BlockTranslator
                 break;
             case Treatment.Fpu:
                 TranslateFpu(i, k);
+                break;
+            case Treatment.Simd:
+                TranslateSimd(i, k);
                 break;
             case Treatment.ClearDirection:
                 LoseFlags(k);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator.Decoding;
+
 namespace LguestPlug.Emulator.Translation;
 
 /// <summary>How the translator treats an instruction.</summary>
@@ -36,6 +38,9 @@ internal enum Treatment : byte
     /// <summary>x87: executed by the host's unit.</summary>
     Fpu,
 
+    /// <summary>MMX, SSE and SSE2: likewise.</summary>
+    Simd,
+
     ClearDirection, SetDirection,
 
     // These end a block.
@@ -70,11 +75,17 @@ internal struct GuestInstruction
     public uint ImmediateValue;
     public int Displacement;
 
+    /// <summary>A vector or x87 instruction that the host may only execute while the guest's registers are in its own.</summary>
+    public readonly bool UsesFpu => Treatment == Treatment.Fpu || (Treatment == Treatment.Simd && !Simd.Has(SimdTraits.Stateless));
+
     /// <summary>The opcode; 0x0F00 and the second byte for the two-byte map.</summary>
     public ushort Opcode;
 
-    /// <summary>ESC opcode and ModRM of an x87 instruction, else 0.</summary>
-    public ushort FpuEncoding;
+    /// <summary>What the interpreter wants to know of the encoding, see <see cref="SlowInstruction.Encoding"/>.</summary>
+    public uint Encoding;
+
+    /// <summary>What is special about an MMX or SSE instruction.</summary>
+    public SimdForm Simd;
 
     public Treatment Treatment;
     public FlagUse Flags;
@@ -109,6 +120,7 @@ internal struct GuestInstruction
         Treatment.StoreOffset or Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushSegment
             or Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString or Treatment.Call or Treatment.CallIndirect => true,
         Treatment.Fpu => IsFpuStore,
+        Treatment.Simd => HasMemory && Simd.Has(SimdTraits.Stores),
         _ => false,
     };
 

@@ -25,9 +25,23 @@ internal enum FpuHome : uint
 /// </summary>
 internal sealed unsafe class HostFpu
 {
+    /// <summary>Bytes of the image.</summary>
+    public const int ImageBytes = 512;
+
+    /// <summary>Offset from the CPU state of what FLDCW and LDMXCSR load, once it was checked.</summary>
+    public const int LoadedModes = TranslatorMemory.FpuImageOffset + ImageBytes + 8;
+
+    // What the host itself computes with lies behind the image.
+    private const int HostControlOffset = ImageBytes, HostMxcsrOffset = ImageBytes + 4;
     private const int ControlOffset = 0, StatusOffset = 2, TagOffset = 4, MxcsrOffset = 24, RegistersOffset = 32, XmmOffset = 160;
-    private const ushort AllMasked = 0x3F;
-    private const uint AllSimdMasked = 0x1F80;
+    private const ushort AllMasked = 0x3F, DefaultControl = 0x37F;
+
+    /// <summary>MXCSR with all exceptions masked, as it is after a reset.</summary>
+    public const uint AllSimdMasked = 0x1F80;
+
+    /// <summary>Bits of MXCSR that may be anything: the exceptions' flags, rounding, and what is done with denormals.</summary>
+    public const uint HarmlessMxcsr = 0xE07F;
+
 
     private readonly CpuState* _state;
     private readonly TranslatorState* _local;
@@ -38,13 +52,39 @@ internal sealed unsafe class HostFpu
         _state = tables.Cpu;
         _local = tables.State;
         _image = (byte*)tables.Cpu + TranslatorMemory.FpuImageOffset;
+        *(ushort*)(_image + HostControlOffset) = DefaultControl;
+        *(uint*)(_image + HostMxcsrOffset) = AllSimdMasked;
     }
+
+    /// <summary>The control word in an image.</summary>
+    public static ref ushort Control(byte* image) => ref *(ushort*)(image + ControlOffset);
+
+    /// <summary>The status word in an image.</summary>
+    public static ref ushort Status(byte* image) => ref *(ushort*)(image + StatusOffset);
+
+    /// <summary>MXCSR in an image.</summary>
+    public static ref uint Mxcsr(byte* image) => ref *(uint*)(image + MxcsrOffset);
 
     /// <summary>
     /// An exception is unmasked: the host's registers would raise it in the host, so that the interpreter's FPU takes over.
     /// </summary>
     public static bool NeedsInterpreter(CpuState* s) =>
         (s->Fpu.Control & AllMasked) != AllMasked || (s->Mxcsr & AllSimdMasked) != AllSimdMasked;
+
+    /// <summary>
+    /// Emits what takes the guest's rounding and its x87 stack out of the host's way once FXSAVE has saved them: the runtime computes with
+    /// the same registers.
+    /// </summary>
+    /// <param name="emitter">Where to.</param>
+    /// <param name="imageRegister">Register and displacement that reach the image.</param>
+    /// <param name="imageDisplacement">See above.</param>
+    public static void EmitHostModes(Emitter emitter, int imageRegister, int imageDisplacement)
+    {
+        emitter.Byte(0x0F); // emms
+        emitter.Byte(0x77);
+        emitter.Memory(0xD9, 5, imageRegister, imageDisplacement + HostControlOffset); // fldcw
+        emitter.Memory(0x0FAE, 2, imageRegister, imageDisplacement + HostMxcsrOffset); // ldmxcsr
+    }
 
     /// <summary>Brings the state into the interpreter's form.</summary>
     public void ToState()

@@ -21,14 +21,15 @@ internal static unsafe class InstructionClassifier
         i.Eip = eip;
         i.Next = eip + (uint)Math.Max(decoded.Length, 1);
         i.Condition = i.Base = i.Index = -1;
-        i.FpuEncoding = (ushort)Lowering.FpuEncoding(code);
+        i.Encoding = Lowering.FpuEncoding(code);
         i.Treatment = Treatment.Interpret;
         if (decoded.IsInvalid)
         {
-            i.Treatment = i.FpuEncoding != 0 ? Treatment.Interpret : Treatment.InterpretLast;
+            i.Treatment = i.Encoding != 0 ? Treatment.Interpret : Treatment.InterpretLast;
             return;
         }
 
+        i.Encoding = i.Encoding != 0 ? i.Encoding : SimdInstructions.Encoding(code);
         byte* p = code;
         byte* end = code + decoded.Length;
         bool narrow = false;
@@ -59,7 +60,7 @@ internal static unsafe class InstructionClassifier
 
         i.Opcode = (ushort)opcode;
         i.Prefix = narrow ? (byte)0x66 : (byte)0;
-        if (HasModRm(opcode))
+        if (i.Encoding > ushort.MaxValue ? opcode != (0x0F00 | SimdInstructions.Emms) : HasModRm(opcode))
         {
             i.HasModRm = true;
             p = ReadModRm(p, ref i);
@@ -68,7 +69,14 @@ internal static unsafe class InstructionClassifier
         i.ImmediateLength = (byte)(end - p);
         i.ImmediateValue = ReadImmediate(p, i.ImmediateLength);
         i.Size = (byte)(narrow ? 2 : 4);
-        Choose(ref i, opcode, narrow, repeat);
+        if (i.Encoding > ushort.MaxValue)
+        {
+            ChooseSimd(ref i, SimdInstructions.Find(i.Encoding), (byte)(i.Encoding >> 16));
+        }
+        else
+        {
+            Choose(ref i, opcode, narrow, repeat);
+        }
 
         // A store through CS faults, and only string instructions repeat.
         if ((otherSegment && i.Treatment is not (Treatment.Read or Treatment.JumpIf or Treatment.Lea)) || (repeat != 0 && !IgnoresRepeat(i)))
@@ -95,7 +103,8 @@ internal static unsafe class InstructionClassifier
 
     private static bool IgnoresRepeat(in GuestInstruction i) =>
         // REP RET and PAUSE; BSF and BSR are TZCNT and LZCNT on the host with it.
-        i.Treatment is Treatment.Nop or Treatment.JumpIf or Treatment.Jump or Treatment.RepeatString || (i.Treatment == Treatment.Return && i.Prefix == 0);
+        i.Treatment is Treatment.Nop or Treatment.JumpIf or Treatment.Jump or Treatment.RepeatString or Treatment.Simd
+            || (i.Treatment == Treatment.Return && i.Prefix == 0);
 
     private static byte* ReadModRm(byte* p, ref GuestInstruction i)
     {
@@ -155,14 +164,14 @@ internal static unsafe class InstructionClassifier
         // Those of the two-byte map that are translated; the rest is left to the interpreter, whatever it has.
         _ => opcode is (>= 0x0F18 and <= 0x0F1F) or (>= 0x0F40 and <= 0x0F4F) or (>= 0x0F90 and <= 0x0F9F) or 0x0FA3 or 0x0FA4 or 0x0FA5
             or 0x0FAB or 0x0FAC or 0x0FAD or 0x0FAF or 0x0FB0 or 0x0FB1 or 0x0FB3 or 0x0FB6 or 0x0FB7 or (>= 0x0FBA and <= 0x0FBF)
-            or 0x0FC0 or 0x0FC1,
+            or 0x0FC0 or 0x0FC1 or 0x0FAE,
     };
 
     private static void Choose(ref GuestInstruction i, int opcode, bool narrow, byte repeat)
     {
         if (opcode >= 0x0F00)
         {
-            ChooseTwoByte(ref i, opcode, narrow);
+            ChooseTwoByte(ref i, opcode, narrow, repeat);
             return;
         }
 
@@ -464,7 +473,7 @@ internal static unsafe class InstructionClassifier
         }
     }
 
-    private static void ChooseTwoByte(ref GuestInstruction i, int opcode, bool narrow)
+    private static void ChooseTwoByte(ref GuestInstruction i, int opcode, bool narrow, byte repeat)
     {
         switch (opcode)
         {
@@ -513,6 +522,9 @@ internal static unsafe class InstructionClassifier
             case 0x0FA5 or 0x0FAD when !narrow:
                 Plain(ref i, Treatment.Write, FlagUse.Changes);
                 break;
+            case 0x0FAE when !narrow && repeat == 0:
+                ChooseGroup15(ref i);
+                break;
             case 0x0FAF:
                 Plain(ref i, Treatment.Read, FlagUse.Writes);
                 break;
@@ -543,6 +555,37 @@ internal static unsafe class InstructionClassifier
             case >= 0x0FC8 and <= 0x0FCF when !narrow:
                 i.Treatment = Treatment.SwapBytes;
                 break;
+        }
+    }
+
+    private static void ChooseSimd(ref GuestInstruction i, SimdForm form, byte prefix)
+    {
+        if (i.Opcode == (0x0F00 | SimdInstructions.MaskedMove))
+        {
+            return;
+        }
+
+        i.Treatment = Treatment.Simd;
+        i.Simd = form;
+        i.Prefix = prefix;
+        i.Size = form.Size;
+        i.Flags = form.Has(SimdTraits.SetsFlags) ? FlagUse.Writes : FlagUse.None;
+    }
+
+    /// <summary>MXCSR, fences and the cache; FXSAVE and FXRSTOR are for the interpreter.</summary>
+    private static void ChooseGroup15(ref GuestInstruction i)
+    {
+        SimdForm form = (i.Reg, i.HasMemory) switch
+        {
+            (2, true) => new SimdForm(4, SimdTraits.Exists),
+            (3, true) => new SimdForm(4, SimdTraits.Exists | SimdTraits.Stores),
+            (7, true) => new SimdForm(1, SimdTraits.Exists | SimdTraits.Stateless),
+            ( >= 5, false) => new SimdForm(0, SimdTraits.Exists | SimdTraits.Stateless),
+            _ => default,
+        };
+        if (form.Has(SimdTraits.Exists))
+        {
+            ChooseSimd(ref i, form, 0);
         }
     }
 

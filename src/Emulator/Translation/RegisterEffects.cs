@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator.Decoding;
+
 namespace LguestPlug.Emulator.Translation;
 
 /// <summary>Which general registers an instruction may change.</summary>
@@ -27,8 +29,15 @@ internal static class RegisterEffects
         Treatment.StoreString => Edi,
         Treatment.RepeatString => Ecx | Esi | Edi,
         Treatment.Fpu => i.Opcode == 0xDF && !i.HasMemory ? Eax : 0,
+        Treatment.Simd => OfSimd(i),
         _ => All,
     };
+
+    private static uint OfSimd(in GuestInstruction i) =>
+        i.Simd.Has(SimdTraits.Stores) && i.HasMemory ? 0
+        : i.Simd.Has(SimdTraits.GeneralReg) ? 1u << i.Reg
+        : i.Simd.Has(SimdTraits.GeneralRm) && i.Simd.Has(SimdTraits.Stores) ? 1u << i.Rm
+        : 0;
 
     private static uint OfCopy(int opcode) => opcode switch
     {

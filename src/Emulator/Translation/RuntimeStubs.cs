@@ -255,6 +255,7 @@ internal sealed unsafe class RuntimeStubs
         _e.CompareState(Field(nameof(TranslatorState.FpuHome)), (int)FpuHome.Host);
         byte* skip = _e.JumpIfShort(HostCondition.NotEqual);
         _e.Memory(0x0FAE, 0, State, TranslatorMemory.FpuImageOffset); // fxsave
+        HostFpu.EmitHostModes(_e, State, TranslatorMemory.FpuImageOffset);
         _e.StoreStateImmediate(Field(nameof(TranslatorState.FpuHome)), (uint)home);
         _e.BindShort(skip);
     }

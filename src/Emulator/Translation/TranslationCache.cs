@@ -47,7 +47,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private uint _generation = 1;
     private CodeMode _mode;
 
-    public TranslationCache(TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages)
+    public TranslationCache(TranslatorMemory tables, HostFpu fpu, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages)
     {
         _state = tables.Cpu;
         _tables = tables;
@@ -62,6 +62,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _slowInstructions = (SlowInstruction*)NativeMemory.Alloc(SlowInstructions, (nuint)sizeof(SlowInstruction));
         _emitter.At = arena.Writable;
         Stubs = new RuntimeStubs(_emitter, arena.ToExecutable);
+        Simd = new HostSimd(tables, fpu, _emitter, arena.ToExecutable);
         _hotStart = _emitter.At;
         _translator = new BlockTranslator(_emitter, Stubs, this);
         _decoder = Decoder.Create(32, _bytes, CodeBytes.Options);
@@ -74,6 +75,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     /// <summary>The shared pieces of code.</summary>
     public RuntimeStubs Stubs { get; }
+
+    /// <summary>Executes single MMX and SSE instructions.</summary>
+    public HostSimd Simd { get; }
 
     /// <summary>Blocks translated so far.</summary>
     public long BlocksTranslated { get; private set; }

@@ -37,7 +37,8 @@ internal sealed unsafe class Translator : IDisposable
         _executor = executor;
         _arena = arena;
         Fpu = new HostFpu(tables);
-        Cache = new TranslationCache(tables, arena, mmu, memory, pages);
+        Cache = new TranslationCache(tables, Fpu, arena, mmu, memory, pages);
+        executor.HostSimd = Cache.Simd;
         pages.Add(Cache);
         _self = GCHandle.Alloc(this);
         _local->Owner = GCHandle.ToIntPtr(_self);

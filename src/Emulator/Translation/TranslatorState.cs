@@ -32,7 +32,7 @@ internal unsafe struct TranslatorState
     /// <summary>Its size in bytes; 0 if there is none.</summary>
     public uint PendingSize;
 
-    /// <summary>Stands for guest memory where an access crosses pages or may hit translated code.</summary>
+    /// <summary>Stands for guest memory where an access crosses pages or may hit translated code. At a multiple of 16.</summary>
     public fixed byte Scratch[16];
 
     public nint MemoryHelper;

@@ -7,7 +7,7 @@ public static class TrapVector
 #pragma warning disable CS1591
     public const uint DivideError = 0, Debug = 1, Nmi = 2, Breakpoint = 3, Overflow = 4, BoundRange = 5, InvalidOpcode = 6,
         DeviceNotAvailable = 7, DoubleFault = 8, InvalidTss = 10, SegmentNotPresent = 11, StackFault = 12,
-        GeneralProtection = 13, PageFault = 14, MathFault = 16, AlignmentCheck = 17;
+        GeneralProtection = 13, PageFault = 14, MathFault = 16, AlignmentCheck = 17, SimdError = 19;
 #pragma warning restore CS1591
 }
 

@@ -22,6 +22,9 @@ internal sealed class CpuCase
 
     public ushort Gs { get; set; }
 
+    /// <summary>FXSAVE's image of the x87, MMX and SSE registers; null if they do not matter.</summary>
+    public byte[]? Vectors { get; set; }
+
     /// <summary>Memory contents, the code among them; later ones win.</summary>
     public List<MemoryPatch> Patches { get; init; } = [];
 
@@ -45,6 +48,12 @@ internal sealed class CpuCase
         writer.Write(Ds);
         writer.Write(Fs);
         writer.Write(Gs);
+        writer.Write(Vectors is null ? 0 : 1);
+        if (Vectors is not null)
+        {
+            writer.Write(Vectors);
+        }
+
         StateFormat.WritePatches(writer, Patches);
     }
 }

@@ -24,10 +24,13 @@ internal sealed class CpuOutcome
     /// <summary>ES, CS, SS, DS, FS, GS.</summary>
     public ushort[] Selectors { get; init; } = new ushort[6];
 
+    /// <summary>FXSAVE's image behind a case that had one before it.</summary>
+    public byte[]? Vectors { get; set; }
+
     /// <summary>The runs of bytes that differ from what the case put there, by page and address.</summary>
     public List<MemoryPatch> Changes { get; init; } = [];
 
-    public static CpuOutcome Read(BinaryReader reader)
+    public static CpuOutcome Read(BinaryReader reader, bool hasVectors)
     {
         CpuOutcome outcome = new() { Eflags = reader.ReadUInt32() };
         foreach (int register in StateFormat.RegisterOrder)
@@ -44,6 +47,7 @@ internal sealed class CpuOutcome
             outcome.Selectors[i] = reader.ReadUInt16();
         }
 
+        outcome.Vectors = hasVectors ? reader.ReadBytes(VectorState.ImageBytes) : null;
         StateFormat.ReadPatches(reader, outcome.Changes);
         return outcome;
     }

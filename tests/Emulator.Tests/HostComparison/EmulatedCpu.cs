@@ -22,6 +22,7 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
     private readonly Cpu _cpu;
     private CpuOutcome? _outcome;
     private bool _started;
+    private bool _hasVectors;
 
     public EmulatedCpu(CpuExecution execution, bool oneInstructionBlocks = false)
     {
@@ -60,6 +61,13 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
         Load(SegmentRegister.Ds, test.Ds);
         Load(SegmentRegister.Fs, test.Fs);
         Load(SegmentRegister.Gs, test.Gs);
+        if (test.Vectors is not null)
+        {
+            _cpu.TakeFpuState();
+            VectorState.Load(state, test.Vectors);
+        }
+
+        _hasVectors = test.Vectors is not null;
         _outcome = null;
         _started = false;
         _cpu.RequestAttention();
@@ -168,6 +176,12 @@ internal sealed unsafe class EmulatedCpu : CpuSystem, IDisposable
         for (int i = 0; i < 8; i++)
         {
             outcome.Registers[i] = _cpu.State->Registers[i];
+        }
+
+        if (_hasVectors)
+        {
+            _cpu.TakeFpuState();
+            outcome.Vectors = VectorState.Save(_cpu.State);
         }
 
         for (SegmentRegister i = SegmentRegister.Es; i <= SegmentRegister.Gs; i++)

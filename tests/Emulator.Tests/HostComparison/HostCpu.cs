@@ -70,7 +70,7 @@ internal sealed class HostCpu : IDisposable
         List<CpuOutcome> outcomes = new(cases.Count);
         for (int i = 0; i < cases.Count; i++)
         {
-            outcomes.Add(CpuOutcome.Read(_reader));
+            outcomes.Add(CpuOutcome.Read(_reader, cases[i].Vectors is not null));
         }
 
         return outcomes;

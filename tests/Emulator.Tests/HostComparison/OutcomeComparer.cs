@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Iced.Intel;
+using LguestPlug.Emulator.Tests.HostComparison.Generators;
 
 namespace LguestPlug.Emulator.Tests.HostComparison;
 
@@ -20,11 +21,13 @@ internal static class OutcomeComparer
     public static List<string> Compare(CpuCase test, CpuOutcome expected, CpuOutcome got)
     {
         List<string> differences = [];
+        Instruction faulting = expected.Vectors is not null && expected.Vector is >= 12 and <= 14 ? At(test, expected.Eip) : default;
         Check("trap", expected.Vector, got.Vector);
         if (expected.Vector == got.Vector)
         {
             Check("error", expected.ErrorCode & ~(expected.Vector == 14 ? FetchError : 0), got.ErrorCode);
-            if (expected.Vector == 14)
+            // Which byte of a masked store faults is the processor's business.
+            if (expected.Vector == 14 && faulting.Mnemonic is not (Mnemonic.Maskmovq or Mnemonic.Maskmovdqu))
             {
                 Check("cr2", expected.Address, got.Address);
             }
@@ -46,6 +49,11 @@ internal static class OutcomeComparer
         for (int i = 0; i < SelectorNames.Length; i++)
         {
             Check(SelectorNames[i], expected.Selectors[i], got.Selectors[i]);
+        }
+
+        if (expected.Vectors is not null && got.Vectors is not null)
+        {
+            VectorState.Compare(expected.Vectors, got.Vectors, VectorForms.MayBeginMmx(faulting), differences);
         }
 
         if (!SameChanges(expected.Changes, got.Changes))
@@ -73,6 +81,19 @@ internal static class OutcomeComparer
         Decoder decoder = Decoder.Create(32, new ByteArrayCodeReader(test.Patches[^1].Bytes), test.Eip);
         decoder.Decode(out Instruction instruction);
         return instruction.Mnemonic == Mnemonic.Lar ? 0x000F0000u : 0;
+    }
+
+    private static Instruction At(CpuCase test, uint eip)
+    {
+        byte[] code = test.Patches[^1].Bytes;
+        Decoder decoder = Decoder.Create(32, new ByteArrayCodeReader(code), test.Eip);
+        Instruction instruction = default;
+        for (uint next = test.Eip; next <= eip && next < test.Eip + (uint)code.Length; next = instruction.NextIP32)
+        {
+            decoder.Decode(out instruction);
+        }
+
+        return instruction;
     }
 
     public static string Describe(List<MemoryPatch> patches)

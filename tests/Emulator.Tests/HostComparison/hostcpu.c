@@ -13,8 +13,10 @@
  * answered by one u32 whose bit i tells that page i could be mapped (low addresses may be refused to ordinary users), or by
  * 0 if the LDT cannot be had. Batches follow until the end of the input:
  *	u32 bytes in the batch, u32 cases in it
- *	per case: struct test_case, then its patches: u32 address, u32 length, the bytes
- * and each case is answered by a struct outcome and its memory differences in the form of the patches.
+ *	per case: struct test_case, then, if it has vectors, FXSAVE's image of 512 bytes, then u32 patches and per patch: u32 address,
+ *	u32 length, the bytes
+ * and each case is answered by a struct outcome, the image behind the case if it had one before, and its memory differences: their
+ * number, and each in the form of a patch.
  */
 #include <stdint.h>
 
@@ -24,13 +26,16 @@
 #define OUTPUT_BYTES (1u << 20)
 #define SIGNAL_STACK_BYTES (256u << 10)
 #define TIMED_OUT 0xFFu
+#define VECTOR_BYTES 512u
+/* Where FXSAVE's image lies in the signal frame: behind the one that FSAVE would have made. */
+#define VECTORS_IN_FRAME 112u
 
 struct test_case {
 	uint32_t flags;
 	uint32_t registers[8]; /* as PUSHA leaves them in memory: EDI first */
 	uint32_t eip;
 	uint16_t es, ds, fs, gs;
-	uint32_t patches;
+	uint32_t vectors; /* 1: x87, MMX and SSE registers are loaded and reported */
 };
 
 struct outcome {
@@ -39,7 +44,6 @@ struct outcome {
 	uint32_t eip;
 	uint32_t vector, error, address;
 	uint16_t es, cs, ss, ds, fs, gs;
-	uint32_t differences;
 };
 
 /* The kernel's i386 signal frame, as far as it is needed. */
@@ -84,6 +88,7 @@ static struct outcome last;
 
 /* Read and written by the assembly below. */
 struct test_case current_case __attribute__((used));
+uint8_t vectors[VECTOR_BYTES] __attribute__((used, aligned(16)));
 uint32_t entry_esp __attribute__((used));
 uint32_t saved_esp __attribute__((used));
 
@@ -105,6 +110,10 @@ __asm__(
 	"	movl %esp, saved_esp\n"
 	"	movw current_case+44, %fs\n"
 	"	movw current_case+46, %gs\n"
+	"	cmpl $0, current_case+48\n"
+	"	je 1f\n"
+	"	fxrstor vectors\n"
+	"1:\n"
 	"	movl $current_case, %esp\n"
 	"	popfl\n"
 	"	popal\n"
@@ -238,6 +247,8 @@ static void on_signal(int signal, void *info, struct user_context *context)
 	last.ds = m->ds;
 	last.fs = m->fs;
 	last.gs = m->gs;
+	if (current_case.vectors)
+		memcpy(vectors, (const uint8_t *)m->fpu_state + VECTORS_IN_FRAME, VECTOR_BYTES);
 	running = 0;
 	/* No way back through the kernel: the handlers block nothing and the frame on the signal stack is done with. */
 	leave_case();
@@ -384,7 +395,13 @@ int __attribute__((used)) serve(void)
 			restore_pages();
 			memcpy(&current_case, next, sizeof(current_case));
 			next += sizeof(current_case);
-			for (patches = current_case.patches; patches; patches--) {
+			if (current_case.vectors) {
+				memcpy(vectors, next, VECTOR_BYTES);
+				next += VECTOR_BYTES;
+			}
+			memcpy(&patches, next, sizeof(patches));
+			next += sizeof(patches);
+			for (; patches; patches--) {
 				uint32_t patch[2];
 
 				memcpy(patch, next, sizeof(patch));
@@ -399,8 +416,10 @@ int __attribute__((used)) serve(void)
 			run_case();
 			if (ticks >= 3)
 				last.vector = TIMED_OUT;
-			last.differences = scan_differences(0);
 			emit(&last, sizeof(last));
+			if (current_case.vectors)
+				emit(vectors, VECTOR_BYTES);
+			emit_word(scan_differences(0));
 			scan_differences(1);
 		}
 		flush();
