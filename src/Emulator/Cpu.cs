@@ -5,6 +5,8 @@ using LguestPlug.Emulator.Fpu;
 using LguestPlug.Emulator.Interpretation;
 using LguestPlug.Emulator.Lockstep;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
+using LguestPlug.Emulator.Tracing;
 using LguestPlug.Emulator.Translation;
 using LguestPlug.Emulator.Traps;
 
@@ -25,6 +27,7 @@ public sealed unsafe class Cpu : IDisposable
     private readonly TranslatorMemory? _tables;
     private readonly Translator? _translator;
     private readonly LockstepRunner? _lockstep;
+    private readonly ActivityClock? _clock;
     private CodeMode _segmentMode;
     private bool _segmentModeIsKnown;
 
@@ -32,8 +35,16 @@ public sealed unsafe class Cpu : IDisposable
     /// <param name="memory">Guest memory; must stay mapped until <see cref="Dispose"/>.</param>
     /// <param name="system">The machine around it.</param>
     /// <param name="execution">How it executes.</param>
-    public Cpu(PhysicalMemory memory, CpuSystem system, CpuExecution execution = CpuExecution.Auto)
+    /// <param name="trace">Where instructions and traps are written to; null for none.</param>
+    public Cpu(PhysicalMemory memory, CpuSystem system, CpuExecution execution = CpuExecution.Auto, CpuTrace? trace = null)
+        : this(memory, system, execution, trace, clock: null)
     {
+    }
+
+    internal Cpu(PhysicalMemory memory, CpuSystem system, CpuExecution execution, CpuTrace? trace, ActivityClock? clock)
+    {
+        Trace = trace;
+        _clock = clock;
         Memory = memory;
         _system = system;
         ExecutableMemory? arena = Arena(execution);
@@ -48,11 +59,11 @@ public sealed unsafe class Cpu : IDisposable
         _pages = new CodePages(memory);
         ReplayedSystem? replayed = execution == CpuExecution.Lockstep ? new ReplayedSystem(system) : null;
         _mmu = new Mmu(State, system, memory, _pages, _tables == null ? null : new FlatTlb(_tables));
-        _code = new CodeCache(State, _mmu, memory, _pages);
+        _code = new CodeCache(State, _mmu, memory, _pages, clock);
         _pages.Add(_code);
         _executor = new InstructionExecutor(this, _mmu, replayed ?? system);
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
-        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor) { IsExact = replayed != null };
+        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor, clock) { IsExact = replayed != null };
         _lockstep = replayed == null ? null : new LockstepRunner(this, _mmu, memory, _code, _interpreter, _executor, _translator!, replayed);
     }
 
@@ -61,6 +72,25 @@ public sealed unsafe class Cpu : IDisposable
 
     /// <summary>Guest memory.</summary>
     public PhysicalMemory Memory { get; }
+
+    /// <summary>Where instructions and traps are written to.</summary>
+    internal CpuTrace? Trace { get; }
+
+    /// <summary>Instructions executed by the interpreter's own loop.</summary>
+    internal long InstructionsInterpreted { get; private set; }
+
+    /// <summary>What the translator has done; null if there is none.</summary>
+    internal TranslationStatistics? Translation => _translator?.GetStatistics();
+
+    /// <summary>What address translation has done.</summary>
+    internal MemoryStatistics MemoryStatistics => new()
+    {
+        PageWalks = _mmu.Walks,
+        TlbFills = _mmu.Fills,
+        FlatTlbFills = _mmu.FlatFills,
+        TlbFlushes = _mmu.Flushes,
+        PageFlushes = _mmu.PageFlushes,
+    };
 
     /// <summary>EFLAGS in full.</summary>
     public uint EflagsValue
@@ -164,8 +194,9 @@ public sealed unsafe class Cpu : IDisposable
             // At every turn: the system sets limits of its own, perhaps over a request to look here.
             _pages.DropStalePages();
 
+            bool traced = Trace != null && Trace.Follows(s);
             bool step = (s->SystemFlags & Eflags.Trap) != 0;
-            if (_translator != null && _translator.TrySelectMode())
+            if (!traced && _translator != null && _translator.TrySelectMode())
             {
                 if ((_lockstep != null ? _lockstep.Run() : _translator.Run()) == ExecutionEnd.Trap)
                 {
@@ -175,7 +206,7 @@ public sealed unsafe class Cpu : IDisposable
                 continue;
             }
 
-            CodeMode mode = step ? SegmentMode | CodeMode.SingleStep : SegmentMode;
+            CodeMode mode = step || traced ? SegmentMode | CodeMode.SingleStep : SegmentMode;
             if (mode != _code.Mode)
             {
                 _code.Mode = mode;
@@ -189,19 +220,34 @@ public sealed unsafe class Cpu : IDisposable
                 continue;
             }
 
-            if (step)
+            if (step || traced)
             {
                 // Ends the run behind one instruction; whoever wanted attention gets it then.
                 s->InstructionLimit = 0;
             }
 
-            if (_interpreter.Run(block) == ExecutionEnd.Trap)
+            if (traced)
+            {
+                Trace!.BeforeInstruction(s, Memory, block);
+            }
+
+            long before = s->InstructionCount;
+            _clock?.Enter(Activity.Guest);
+            ExecutionEnd end = _interpreter.Run(block);
+            _clock?.Enter(Activity.Runtime);
+            InstructionsInterpreted += s->InstructionCount - before;
+            if (traced)
+            {
+                Trace!.AfterInstruction(s);
+            }
+
+            if (end == ExecutionEnd.Trap)
             {
                 DeliverTrap();
             }
             else if (step)
             {
-                _system.OnTrap(new Trap(TrapVector.Debug, 0, false, 0, s->Eip));
+                OnTrap(new Trap(TrapVector.Debug, 0, false, 0, s->Eip));
             }
         }
     }
@@ -258,8 +304,14 @@ public sealed unsafe class Cpu : IDisposable
         if (s->FaultVector != Mmu.Abandoned)
         {
             uint address = s->FaultVector == TrapVector.PageFault && !software ? s->FaultAddress : 0;
-            _system.OnTrap(new Trap(s->FaultVector, s->FaultError, software, address, _executor.FaultEip));
+            OnTrap(new Trap(s->FaultVector, s->FaultError, software, address, _executor.FaultEip));
         }
+    }
+
+    private void OnTrap(in Trap trap)
+    {
+        Trace?.WriteTrap(State, trap);
+        _system.OnTrap(trap);
     }
 
     private CodeMode FindSegmentMode()

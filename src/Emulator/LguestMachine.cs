@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Emulator.Lguest;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
 
 namespace LguestPlug.Emulator;
 
@@ -10,17 +11,26 @@ namespace LguestPlug.Emulator;
 public sealed class LguestMachine : IDisposable
 {
     private readonly LguestSystem _system;
+    private readonly MachineMeter _meter;
 
     /// <summary>Prepares a guest; nothing runs until <see cref="Run"/>.</summary>
     /// <param name="memory">Host address of guest-physical address 0.</param>
     /// <param name="pageLimit">Number of 4 KiB pages the guest may touch: RAM, device page and rings.</param>
     /// <param name="entryPoint">Guest-physical address of the first instruction.</param>
     /// <param name="options">What the guest's memory does not say; null for the defaults.</param>
-    public LguestMachine(nint memory, uint pageLimit, uint entryPoint, LguestMachineOptions? options = null) =>
-        _system = new LguestSystem(new PhysicalMemory(memory, pageLimit), entryPoint, options ?? new LguestMachineOptions());
+    public LguestMachine(nint memory, uint pageLimit, uint entryPoint, LguestMachineOptions? options = null)
+    {
+        options ??= new LguestMachineOptions();
+        _system = new LguestSystem(new PhysicalMemory(memory, pageLimit), entryPoint, options);
+        options.Trace?.Begin();
+        _meter = new MachineMeter(this, _system.GetStatistics);
+    }
 
     /// <summary>Instructions executed so far.</summary>
     public unsafe long InstructionCount => _system.Cpu.State->InstructionCount;
+
+    /// <summary>What the machine has done so far; after <see cref="Dispose"/>, at its end. May be read from any thread.</summary>
+    public MachineStatistics Statistics => _meter.Read();
 
     /// <summary>Raises an interrupt line. May be called from any thread; idempotent while the interrupt is pending.</summary>
     /// <param name="irq">0 to 31.</param>
@@ -59,5 +69,9 @@ public sealed class LguestMachine : IDisposable
     /// Releases the CPU's own memory; the guest's memory belongs to the caller. No thread may be inside <see cref="Run"/> or
     /// raise interrupts any more.
     /// </summary>
-    public void Dispose() => _system.Dispose();
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _system.Dispose();
+    }
 }

@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
 
 namespace LguestPlug.Emulator.Decoding;
 
@@ -27,6 +28,7 @@ internal sealed unsafe class CodeCache : ICodeStore, IDisposable
     private readonly BlockDecoder _decoder;
     private readonly Block** _buckets;
     private readonly CodePages _pages;
+    private readonly ActivityClock? _clock;
     private readonly Block** _firstInPage;
     private readonly byte* _arena;
     private nuint _arenaUsed;
@@ -34,12 +36,13 @@ internal sealed unsafe class CodeCache : ICodeStore, IDisposable
     private uint _epoch;
     private CodeMode _mode;
 
-    public CodeCache(CpuState* state, Mmu mmu, PhysicalMemory memory, CodePages pages)
+    public CodeCache(CpuState* state, Mmu mmu, PhysicalMemory memory, CodePages pages, ActivityClock? clock)
     {
         _state = state;
         _mmu = mmu;
         _memory = memory;
         _pages = pages;
+        _clock = clock;
         _buckets = (Block**)NativeMemory.AllocZeroed(Buckets, (nuint)sizeof(Block*));
         _firstInPage = (Block**)NativeMemory.AllocZeroed(memory.PageLimit, (nuint)sizeof(Block*));
         // Not zeroed: the system commits the pages as they are used.
@@ -132,7 +135,9 @@ internal sealed unsafe class CodeCache : ICodeStore, IDisposable
 
         if (block == null)
         {
+            Activity before = _clock?.Enter(Activity.Translation) ?? default;
             block = Decode(eip, linear, physical);
+            _clock?.Enter(before);
             if (block == null)
             {
                 return null;

@@ -13,6 +13,19 @@ internal static class Hypercall
         LoadTls = 16, Notify = 17, LoadGdtEntry = 18, SendInterrupts = 19;
 #pragma warning restore CS1591
 
+    // By number; as lguest's own header calls them, without its prefix.
+    private static readonly string?[] s_names =
+    [
+        "FLUSH_ASYNC", "LGUEST_INIT", "SHUTDOWN", null, "NEW_PGTABLE", "FLUSH_TLB", "LOAD_IDT_ENTRY", "SET_STACK", "TS", "SET_CLOCKEVENT",
+        "HALT", null, null, "SET_PMD", "SET_PTE", "SET_PGD", "LOAD_TLS", "NOTIFY", "LOAD_GDT_ENTRY", "SEND_INTERRUPTS",
+    ];
+
+    /// <summary>Numbers from 0 on among which all hypercalls are.</summary>
+    public static int Numbers => s_names.Length;
+
+    /// <summary>The name of a hypercall; a number that is none has one for all.</summary>
+    public static string Name(uint number) => (number < (uint)s_names.Length ? s_names[number] : null) ?? "(bad)";
+
     /// <summary>Second argument of <see cref="Shutdown"/>: start the machine again. Every other value powers it off.</summary>
     public const uint ShutdownRestart = 2;
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator.Tracing;
+
 namespace LguestPlug.Emulator;
 
 /// <summary>What a <see cref="LguestMachine"/> can be told beyond its memory.</summary>
@@ -15,4 +17,10 @@ public sealed record LguestMachineOptions
 
     /// <summary>How guest code is executed.</summary>
     public CpuExecution Execution { get; init; } = CpuExecution.Auto;
+
+    /// <summary>Measure what the time goes into. It takes a little of it.</summary>
+    public bool MeasureTimes { get; init; }
+
+    /// <summary>Where executed instructions are written to; null for nowhere. It stays the caller's.</summary>
+    public CpuTrace? Trace { get; init; }
 }

@@ -57,6 +57,7 @@ internal sealed unsafe partial class LguestSystem
                 return;
             }
 
+            Note(_counts.Hypercalls, new HypercallArguments { Number = Hypercall.Initialize, Arg1 = registers[Ebx] }, isAsync: false);
             Initialize(registers[Ebx]);
             return;
         }
@@ -69,14 +70,16 @@ internal sealed unsafe partial class LguestSystem
         if (_notifyAddress == 0 && !_death.IsDead)
         {
             _hasHypercall = false;
-            Execute(new HypercallArguments
+            var call = new HypercallArguments
             {
                 Number = registers[Eax],
                 Arg1 = registers[Ebx],
                 Arg2 = registers[Ecx],
                 Arg3 = registers[Edx],
                 Arg4 = registers[Esi],
-            });
+            };
+            Note(_counts.Hypercalls, call, isAsync: false);
+            Execute(call);
         }
     }
 
@@ -95,9 +98,17 @@ internal sealed unsafe partial class LguestSystem
             }
 
             _nextSlot = (slot + 1) % LguestData.RingSlots;
-            Execute(_data.ReadRing(slot));
+            HypercallArguments call = _data.ReadRing(slot);
+            Note(_counts.AsyncHypercalls, call, isAsync: true);
+            Execute(call);
             _data.RingStatus[slot] = LguestData.SlotFree;
         }
+    }
+
+    private void Note(long[] counts, in HypercallArguments call, bool isAsync)
+    {
+        counts[Math.Min(call.Number, (uint)Hypercall.Numbers)]++;
+        _cpu.Trace?.WriteHypercall(_state, call, isAsync);
     }
 
     private void Execute(in HypercallArguments call)

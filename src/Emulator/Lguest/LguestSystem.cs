@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Numerics;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Lguest;
@@ -35,6 +36,8 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     private readonly GuestClock _clock = new();
     private readonly Sleeper _sleeper = new();
     private readonly NotifyTable _notifies = new();
+    private readonly ActivityClock? _activity;
+    private readonly EventCounts _counts = new();
 
     private uint _pendingInterrupts;
     private int _stopRequested;
@@ -45,7 +48,8 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     {
         _memory = memory;
         _options = options;
-        _cpu = new Cpu(memory, this, options.Execution);
+        _activity = options.MeasureTimes ? new ActivityClock() : null;
+        _cpu = new Cpu(memory, this, options.Execution, options.Trace, _activity);
         _state = _cpu.State;
         _death = new GuestDeath(_state);
         _data = new LguestData(memory);
@@ -64,16 +68,37 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     /// <summary>The addresses that go to devices.</summary>
     public NotifyTable Notifies => _notifies;
 
+    /// <summary>What has happened so far.</summary>
+    public MachineStatistics GetStatistics() => new()
+    {
+        Instructions = _state->InstructionCount,
+        InstructionsInterpreted = _cpu.InstructionsInterpreted,
+        Translation = _cpu.Translation,
+        Memory = _cpu.MemoryStatistics,
+        Traps = _counts.TrapsByVector(),
+        Interrupts = _counts.InterruptsByLine(),
+        Hypercalls = EventCounts.ByName(_counts.Hypercalls),
+        AsyncHypercalls = EventCounts.ByName(_counts.AsyncHypercalls),
+        DeviceNotifies = _notifies.Signals,
+        LauncherNotifies = _counts.LauncherNotifies,
+        Sleeps = _sleeper.Sleeps,
+        Times = _activity == null ? null
+            : new TimeStatistics(_activity[Activity.Guest], _activity[Activity.Translation], _activity[Activity.Runtime], _activity[Activity.Asleep], _activity[Activity.Outside]),
+    };
+
     /// <summary>Runs the guest until it needs the launcher.</summary>
     public GuestExit Run()
     {
         // What the last run reported is dealt with.
         _notifyAddress = 0;
+        _activity?.Enter(Activity.Runtime);
         if (OnLimit())
         {
             _cpu.Run();
         }
 
+        _activity?.Enter(Activity.Outside);
+        _cpu.Trace?.Flush();
         return _exit;
     }
 
@@ -127,6 +152,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
     public override void OnTrap(in Trap trap)
     {
+        _counts.Traps[(byte)trap.Vector]++;
         if (trap.Software)
         {
             OnSoftwareInterrupt(trap.Vector, trap.InstructionEip);
@@ -182,6 +208,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
             if (_notifyAddress != 0)
             {
+                _counts.LauncherNotifies++;
                 return Leave(new GuestExit(GuestExitKind.Notify, _notifyAddress));
             }
 
@@ -243,7 +270,9 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
             return;
         }
 
+        _activity?.Enter(Activity.Asleep);
         _sleeper.Sleep(remaining);
+        _activity?.Enter(Activity.Runtime);
     }
 
     // One interrupt at a time: the handler's end, or a poll, lets the next one in.
@@ -285,6 +314,8 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         if (_gates[vector].IsPresent)
         {
             Interlocked.And(ref _pendingInterrupts, ~(1u << irq));
+            _counts.Interrupts[irq]++;
+            _cpu.Trace?.WriteInterrupt(_state, irq, vector);
             _traps.Enter(vector, false, 0);
         }
 

@@ -7,6 +7,9 @@ internal sealed class NotifyTable
     private readonly Lock _writers = new();
     private volatile Dictionary<uint, Action> _signals = [];
 
+    /// <summary>Signals given so far.</summary>
+    public long Signals { get; private set; }
+
     /// <summary>Registers an address; an earlier signal of the same address is replaced.</summary>
     public void Register(uint address, Action signal)
     {
@@ -24,6 +27,7 @@ internal sealed class NotifyTable
             return false;
         }
 
+        Signals++;
         signal();
         return true;
     }

@@ -26,6 +26,9 @@ internal sealed unsafe partial class Sleeper : IDisposable
         }
     }
 
+    /// <summary>Times that somebody fell asleep.</summary>
+    public long Sleeps { get; private set; }
+
     /// <summary>
     /// Wakes the sleeper, or keeps it from falling asleep if it announced that. The caller has stored, with a full fence, what the
     /// sleeper is to find. Any thread.
@@ -55,6 +58,7 @@ internal sealed unsafe partial class Sleeper : IDisposable
             _ = Native.Prctl(SetTimerSlack, 1, 0, 0, 0);
         }
 
+        Sleeps++;
         PollFd descriptor = new() { Descriptor = _event, Events = PollIn };
         TimeSpec timeout = new() { Seconds = (nint)(nanoseconds / 1_000_000_000), Nanoseconds = (nint)(nanoseconds % 1_000_000_000) };
         int ready = Native.PPoll(&descriptor, 1, nanoseconds < 0 ? null : &timeout, null);

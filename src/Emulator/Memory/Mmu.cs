@@ -60,11 +60,27 @@ internal sealed unsafe class Mmu : IDisposable
         NativeMemory.Free(_executed);
     }
 
+    /// <summary>Walks through the guest's page tables so far, faults included.</summary>
+    public long Walks { get; private set; }
+
+    /// <summary>Pages entered into the TLB so far.</summary>
+    public long Fills { get; private set; }
+
+    /// <summary>Times that everything, or all below an address, was dropped.</summary>
+    public long Flushes { get; private set; }
+
+    /// <summary>Times that one page was dropped.</summary>
+    public long PageFlushes { get; private set; }
+
+    /// <summary>Pages entered so far into the TLB that generated code looks into.</summary>
+    public long FlatFills => _flat?.Fills ?? 0;
+
     /// <summary>Makes the user or the supervisor view current.</summary>
     public void Select(bool user) => _state->Tlb = (user ? _user : _supervisor).Entries;
 
     public void Flush()
     {
+        Flushes++;
         _supervisor.Clear();
         _user.Clear();
         _flat?.Flush();
@@ -74,6 +90,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     public void FlushPage(uint address)
     {
+        PageFlushes++;
         uint index = (address >> 12) & IndexMask;
         _supervisor.Drop(index, address & PageMask);
         _user.Drop(index, address & PageMask);
@@ -86,6 +103,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     public void FlushBelow(uint limit)
     {
+        Flushes++;
         _supervisor.DropBelow(limit);
         _user.DropBelow(limit);
         _flat?.FlushBelow(limit);
@@ -358,6 +376,7 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         PageAccess access = (write ? PageAccess.Write : PageAccess.None) | (_state->Cpl == 3 ? PageAccess.User : PageAccess.None);
+        Walks += _trial == null ? 1 : 0;
         bool hasEffect = false;
         PageWalk walk;
         switch (_trial == null ? _system.Walk(address, access, out walk) : _system.Probe(address, access, out walk, out hasEffect))
@@ -374,6 +393,7 @@ internal sealed unsafe class Mmu : IDisposable
                     return host == null ? null : host + (address & 0xFFF);
                 }
 
+                Fills++;
                 view.Fill(index, page, (nint)(_memory.Base + walk.PhysicalPage) - (nint)page, walk.Writable, walk.Writable && !Code.HasCode(walk.PhysicalPage));
                 return _memory.Base + walk.PhysicalPage + (address & 0xFFF);
             case WalkStatus.Fault:

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Iced.Intel;
 using LguestPlug.Emulator.Decoding;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
 
 namespace LguestPlug.Emulator.Translation;
 
@@ -30,6 +31,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private readonly CodePages _pages;
     private readonly TranslatorMemory _tables;
     private readonly ExecutableMemory _arena;
+    private readonly ActivityClock? _clock;
     private readonly Emitter _emitter = new();
     private readonly BlockTranslator _translator;
     private readonly CodeBytes _bytes = new();
@@ -47,11 +49,13 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private uint _generation = 1;
     private CodeMode _mode;
 
-    public TranslationCache(TranslatorMemory tables, HostFpu fpu, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages)
+    public TranslationCache(
+        TranslatorMemory tables, HostFpu fpu, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, ActivityClock? clock)
     {
         _state = tables.Cpu;
         _tables = tables;
         _arena = arena;
+        _clock = clock;
         _mmu = mmu;
         _memory = memory;
         _pages = pages;
@@ -84,6 +88,12 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     /// <summary>Guest instructions translated so far.</summary>
     public long InstructionsTranslated { get; private set; }
+
+    /// <summary>Blocks dropped so far because their code was written over.</summary>
+    public long BlocksDropped { get; private set; }
+
+    /// <summary>Times that the room for code was used up.</summary>
+    public long Resets { get; private set; }
 
     /// <summary>Bytes of generated code now in the arena.</summary>
     public long CodeBytesUsed => (_hot - _hotStart) + (_cold - (_arena.Writable + (ArenaBytes / 2)));
@@ -175,7 +185,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
         if (block == null)
         {
+            Activity before = _clock?.Enter(Activity.Translation) ?? default;
             block = Translate(eip, physical);
+            _clock?.Enter(before);
             if (block == null)
             {
                 return null;
@@ -225,6 +237,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         if (_hot + BlockTranslator.MaxHotBytes > middle || _cold + BlockTranslator.MaxColdBytes > middle + (ArenaBytes / 2)
             || _blockCount == MaxBlocks || _slow + (3 * BlockTranslator.MaxInstructions) > _slowInstructions + SlowInstructions)
         {
+            Resets++;
             Empty();
         }
 
@@ -306,6 +319,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     private void Drop(TranslatedBlock* block)
     {
+        BlocksDropped++;
         TranslatedBlock** link = _buckets + Bucket(block->Physical);
         while (*link != block)
         {

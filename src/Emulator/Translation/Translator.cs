@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using LguestPlug.Emulator.Decoding;
 using LguestPlug.Emulator.Interpretation;
 using LguestPlug.Emulator.Memory;
+using LguestPlug.Emulator.Statistics;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Translation;
@@ -25,9 +26,12 @@ internal sealed unsafe class Translator : IDisposable
     private readonly ExecutableMemory _arena;
     private readonly GCHandle _self;
     private readonly Cpu _cpu;
+    private readonly ActivityClock? _clock;
+    private readonly TranslatorCounts _counts = new();
     private long _limit;
 
-    public Translator(Cpu cpu, TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor)
+    public Translator(
+        Cpu cpu, TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor, ActivityClock? clock)
     {
         _cpu = cpu;
         _state = tables.Cpu;
@@ -36,8 +40,9 @@ internal sealed unsafe class Translator : IDisposable
         _pages = pages;
         _executor = executor;
         _arena = arena;
+        _clock = clock;
         Fpu = new HostFpu(tables);
-        Cache = new TranslationCache(tables, Fpu, arena, mmu, memory, pages);
+        Cache = new TranslationCache(tables, Fpu, arena, mmu, memory, pages, clock);
         executor.HostSimd = Cache.Simd;
         pages.Add(Cache);
         _self = GCHandle.Alloc(this);
@@ -128,7 +133,10 @@ internal sealed unsafe class Translator : IDisposable
             int budget = (int)Math.Clamp(left, IsExact || IsStepping ? 1 : BlockTranslator.MaxInstructions, Slice);
             local->Budget = budget;
             local->Unexecuted = 0;
+            _clock?.Enter(Activity.Guest);
             var reason = (ExitReason)Cache.Stubs.Enter(s, code);
+            _clock?.Enter(Activity.Runtime);
+            _counts.Exits[(int)reason]++;
             int executed = budget - local->Budget - local->Unexecuted;
             s->InstructionCount += executed;
             if (IsExact && executed == 0 && reason is ExitReason.Lookup or ExitReason.Link)
@@ -193,9 +201,24 @@ internal sealed unsafe class Translator : IDisposable
     private static Translator Of(CpuState* s) =>
         Unsafe.As<Translator>(GCHandle.FromIntPtr(((TranslatorState*)s - 1)->Owner).Target!);
 
+    /// <summary>Notes that generated code has called.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Translator Called(RuntimeCall call)
+    {
+        _clock?.Enter(Activity.Runtime);
+        _counts.Calls[(int)call]++;
+        return this;
+    }
+
     /// <summary>An access that the flat TLB does not know, or that crosses pages. Returns where to make it; null after a fault.</summary>
     [UnmanagedCallersOnly]
-    private static byte* AccessMemory(CpuState* s, uint address, uint information) => Of(s).AccessMemory(address, information);
+    private static byte* AccessMemory(CpuState* s, uint address, uint information)
+    {
+        Translator t = Of(s).Called(RuntimeCall.AccessMemory);
+        byte* host = t.AccessMemory(address, information);
+        t._clock?.Enter(Activity.Guest);
+        return host;
+    }
 
     private byte* AccessMemory(uint address, uint information)
     {
@@ -248,7 +271,13 @@ internal sealed unsafe class Translator : IDisposable
 
     /// <summary>Makes the pending store. Returns how many bytes further generated code goes on: 5 if the block must end.</summary>
     [UnmanagedCallersOnly]
-    private static int CommitStore(CpuState* s) => Of(s).CommitStore();
+    private static int CommitStore(CpuState* s)
+    {
+        Translator t = Of(s).Called(RuntimeCall.CommitStore);
+        int result = t.CommitStore();
+        t._clock?.Enter(Activity.Guest);
+        return result;
+    }
 
     private int CommitStore()
     {
@@ -260,7 +289,13 @@ internal sealed unsafe class Translator : IDisposable
 
     /// <summary>Makes the FPU image ready to be loaded. Returns 0, or an <see cref="ExitReason"/> if the guest may not use it now.</summary>
     [UnmanagedCallersOnly]
-    private static int PrepareFpu(CpuState* s, int unexecuted) => Of(s).PrepareFpu(unexecuted);
+    private static int PrepareFpu(CpuState* s, int unexecuted)
+    {
+        Translator t = Of(s).Called(RuntimeCall.PrepareFpu);
+        int result = t.PrepareFpu(unexecuted);
+        t._clock?.Enter(Activity.Guest);
+        return result;
+    }
 
     private int PrepareFpu(int unexecuted)
     {
@@ -284,7 +319,14 @@ internal sealed unsafe class Translator : IDisposable
 
     /// <summary>Interprets one instruction. Returns 0 to go on, else an <see cref="ExitReason"/>.</summary>
     [UnmanagedCallersOnly]
-    private static int InterpretOne(CpuState* s, SlowInstruction* instruction, int unexecuted) => Of(s).InterpretOne(instruction, unexecuted);
+    private static int InterpretOne(CpuState* s, SlowInstruction* instruction, int unexecuted)
+    {
+        Translator t = Of(s).Called(RuntimeCall.InterpretOne);
+        t._counts.Interpreted[(int)instruction->Instruction.Code]++;
+        int result = t.InterpretOne(instruction, unexecuted);
+        t._clock?.Enter(Activity.Guest);
+        return result;
+    }
 
     private int InterpretOne(SlowInstruction* instruction, int unexecuted)
     {
@@ -314,6 +356,19 @@ internal sealed unsafe class Translator : IDisposable
         }
     }
 
+    /// <summary>What has been done so far.</summary>
+    public TranslationStatistics GetStatistics() => new()
+    {
+        Instructions = Cache.InstructionsTranslated,
+        Blocks = Cache.BlocksTranslated,
+        BlocksDropped = Cache.BlocksDropped,
+        CodeBytes = Cache.CodeBytesUsed,
+        ArenaResets = Cache.Resets,
+        Exits = _counts.NamedExits(),
+        Calls = _counts.NamedCalls(),
+        Interpreted = _counts.InterpretedByMnemonic(),
+    };
+
     /// <summary>Delivers the pending trap of the instruction at <paramref name="eip"/>, if possible without leaving generated code.</summary>
     private ExitReason Trap(uint eip, int unexecuted)
     {
@@ -335,8 +390,12 @@ internal sealed unsafe class Translator : IDisposable
     {
         _local->Unexecuted = unexecuted;
         // Whoever wants something sets the limit; code that is stale must not be entered; and the mode may be one for the interpreter.
-        return Volatile.Read(ref _state->InstructionLimit) == _limit && !_pages.HasStalePages && TrySelectMode()
-            ? ExitReason.Redirect
-            : ExitReason.ModeChange;
+        if (Volatile.Read(ref _state->InstructionLimit) != _limit || _pages.HasStalePages || !TrySelectMode())
+        {
+            return ExitReason.ModeChange;
+        }
+
+        _counts.Exits[(int)ExitReason.Redirect]++;
+        return ExitReason.Redirect;
     }
 }

@@ -9,6 +9,15 @@ public static class TrapVector
         DeviceNotAvailable = 7, DoubleFault = 8, InvalidTss = 10, SegmentNotPresent = 11, StackFault = 12,
         GeneralProtection = 13, PageFault = 14, MathFault = 16, AlignmentCheck = 17, SimdError = 19;
 #pragma warning restore CS1591
+
+    private static readonly string?[] s_names =
+    [
+        "divide error", "debug", "nmi", "breakpoint", "overflow", "bound range", "invalid opcode", "device not available", "double fault", null,
+        "invalid tss", "segment not present", "stack fault", "general protection", "page fault", null, "math fault", "alignment check",
+    ];
+
+    /// <summary>The name of an exception; null for other vectors.</summary>
+    public static string? Name(uint vector) => vector < (uint)s_names.Length ? s_names[vector] : null;
 }
 
 /// <summary>What made the CPU leave the instruction stream.</summary>

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics.Metrics;
+
+namespace LguestPlug.Emulator.Statistics;
+
+/// <summary>
+/// A machine's statistics as metrics of the runtime, for tools that watch a process from outside (<c>dotnet-counters monitor
+/// --counters LguestPlug.Emulator</c>). Nothing happens unless one of them looks.
+/// </summary>
+internal sealed class MachineMeter : IDisposable
+{
+    /// <summary>The meter's name.</summary>
+    public const string Name = "LguestPlug.Emulator";
+
+    private readonly Lock _gate = new();
+    private readonly Func<MachineStatistics> _read;
+    private readonly Meter _meter;
+    private MachineStatistics? _last;
+
+    /// <param name="machine">The meter's scope.</param>
+    /// <param name="read">Reads the statistics; on any thread, but not after <see cref="Dispose"/>.</param>
+    public MachineMeter(LguestMachine machine, Func<MachineStatistics> read)
+    {
+        _read = read;
+        _meter = new Meter(new MeterOptions(Name) { Scope = machine });
+        Counter("instructions", s => s.Instructions, "Instructions executed");
+        Counter("instructions.interpreted", s => s.InstructionsInterpreted, "Instructions executed by the interpreter block by block");
+        Counter("translation.instructions", s => s.Translation?.Instructions ?? 0, "Instructions translated");
+        Counter("translation.blocks", s => s.Translation?.Blocks ?? 0, "Blocks translated");
+        Counter("translation.blocks.dropped", s => s.Translation?.BlocksDropped ?? 0, "Blocks dropped because their code was written over");
+        Counter("translation.resets", s => s.Translation?.ArenaResets ?? 0, "Times the space for generated code was used up");
+        _meter.CreateObservableUpDownCounter("lguest.translation.code", () => Read().Translation?.CodeBytes ?? 0, "By", "Generated code there is now");
+        Counters("translation.exits", "reason", s => s.Translation?.Exits, "Times generated code was left");
+        Counters("translation.calls", "purpose", s => s.Translation?.Calls, "Calls from generated code into the runtime");
+        Counters("translation.interpreted", "mnemonic", s => s.Translation?.Interpreted, "Instructions in translated code that were interpreted");
+        Counter("memory.page_walks", s => s.Memory.PageWalks, "Walks through the guest's page tables");
+        Counter("memory.tlb.fills", s => s.Memory.TlbFills, "Pages entered into the TLB");
+        Counter("memory.tlb.flat_fills", s => s.Memory.FlatTlbFills, "Pages entered into the TLB of generated code");
+        Counter("memory.tlb.flushes", s => s.Memory.TlbFlushes, "Times the TLB was emptied");
+        Counter("memory.tlb.page_flushes", s => s.Memory.PageFlushes, "Times a page was dropped from the TLB");
+        Counters("traps", "vector", s => s.Traps, "Traps");
+        Counters("interrupts", "line", s => s.Interrupts, "Interrupts delivered");
+        Counters("hypercalls", "name", s => s.Hypercalls, "Hypercalls made in registers");
+        Counters("hypercalls.async", "name", s => s.AsyncHypercalls, "Hypercalls taken from the asynchronous ring");
+        Counter("notifies.device", s => s.DeviceNotifies, "NOTIFY hypercalls that went straight to a device");
+        Counter("notifies.launcher", s => s.LauncherNotifies, "NOTIFY hypercalls that ended the run");
+        _meter.CreateObservableCounter("lguest.time", () => Times(Read().Times), "s", "What the time of the guest's thread went into, if that is measured");
+        Counter("sleeps", s => s.Sleeps, "Times the guest's thread fell asleep");
+    }
+
+    /// <summary>The statistics as they are, or were in the end.</summary>
+    public MachineStatistics Read()
+    {
+        lock (_gate)
+        {
+            return _last ?? _read();
+        }
+    }
+
+    /// <summary>Keeps the last statistics; nothing is read any more.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _last ??= _read();
+        }
+
+        _meter.Dispose();
+    }
+
+    private static Measurement<double>[] Times(TimeStatistics? times)
+    {
+        static Measurement<double> Time(string activity, TimeSpan time) => new(time.TotalSeconds, KeyValuePair.Create("activity", (object?)activity));
+        return times == null ? []
+            :
+            [
+                Time("guest", times.Guest), Time("translation", times.Translation), Time("runtime", times.Runtime),
+                Time("asleep", times.Asleep), Time("outside", times.Outside),
+            ];
+    }
+
+    private void Counter(string name, Func<MachineStatistics, long> value, string description) =>
+        _meter.CreateObservableCounter("lguest." + name, () => value(Read()), null, description);
+
+    private void Counters<TKey>(string name, string key, Func<MachineStatistics, IReadOnlyDictionary<TKey, long>?> values, string description)
+        where TKey : notnull =>
+        _meter.CreateObservableCounter(
+            "lguest." + name,
+            () => values(Read())?.Select(v => new Measurement<long>(v.Value, KeyValuePair.Create(key, (object?)v.Key))) ?? [],
+            null,
+            description);
+}
