@@ -48,9 +48,11 @@ int Launch(LaunchRequest request)
     builder.Logging.AddProvider(errors).SetMinimumLevel(request.Verbose ? LogLevel.Debug : LogLevel.Warning);
     var report = new OutcomeReport(errors, request.Verbose);
     using var confinement = new Confinement(request);
+    using var trace = request.CpuTrace is { } wanted ? new CpuTraceFile(wanted) : null;
     builder.Services
         .AddSingleton(request)
         .AddSingleton(confinement)
+        .AddSingleton(new StatisticsReport(errors, request.Statistics))
         .AddSingleton<StopRequests>()
         .AddSingleton<HostSignals>()
         .AddSingleton(new EarlyConsole(StandardOutput.Output))
@@ -58,7 +60,7 @@ int Launch(LaunchRequest request)
         .AddSingleton<DryRun>()
         .AddSingleton<GuestLauncher>();
     // A dry run needs no engine: it must also tell of a machine that could not run here.
-    (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request, LguestDeviceFile.Exists);
+    (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request, LguestDeviceFile.Exists, trace);
     if (engine is { } chosen)
         builder.Services.AddSingleton(chosen.Create);
     using var host = builder.Build();
@@ -69,6 +71,8 @@ int Launch(LaunchRequest request)
     var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
     logger.LogInformation("Engine: {Engine}", engine.Value.Name);
     var outcome = host.Services.GetRequiredService<GuestLauncher>().Run();
+    if (trace?.Failure is { } failure)
+        errors.WriteLine($"lguest: {failure}");
     report.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine);
     return outcome.ExitCode;
 }

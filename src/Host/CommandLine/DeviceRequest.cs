@@ -39,7 +39,8 @@ internal sealed record DeviceRequest(
         return new(name, value, options, spelling);
     }
 
-    private static List<string> SplitAtSingleCommas(string text)
+    /// <summary>Splits at commas; two of them are one that is part of the text.</summary>
+    internal static List<string> SplitAtSingleCommas(string text)
     {
         var parts = new List<string>();
         var part = new System.Text.StringBuilder();

@@ -30,7 +30,7 @@ internal static class GuestWords
                 continue;
             }
 
-            var delimiter = word.IndexOfAny(['=', ':']);
+            var delimiter = options.ContainsKey(word) ? -1 : word.IndexOfAny(['=', ':']);
             var name = delimiter < 0 ? word : word[..delimiter];
             if (!options.TryGetValue(name, out var option))
                 throw new UsageException($"unknown option '{name}'{Suggestion.For(name, options.Keys)} (see lguest --help)");

@@ -47,4 +47,10 @@ internal sealed record LaunchRequest
     public string? Format { get; init; }
 
     public bool Verbose { get; init; }
+
+    /// <summary>Whether and how the embedded CPU's statistics are told at the end of each boot.</summary>
+    public StatisticsFormat Statistics { get; init; }
+
+    /// <summary>Where executed instructions are written to; null for nowhere.</summary>
+    public CpuTraceRequest? CpuTrace { get; init; }
 }

@@ -75,6 +75,20 @@ internal sealed class LguestCommandLine
         Description = "Tell on stderr what is laid out, offered, accepted and notified",
         Recursive = true,
     };
+    private readonly Option<bool> _statistics = new("--stats")
+    {
+        Description = "Tell on stderr, when the guest ends, what the embedded CPU did and what the time went into",
+    };
+    // A name of its own, since an option that may have a value would take the memory size for one.
+    private readonly Option<bool> _statisticsJson = new("--stats=json")
+    {
+        Description = "The same as one line of JSON",
+    };
+    private readonly Option<string> _cpuTrace = new("--trace-cpu")
+    {
+        HelpName = "FILE[,from[,count]]",
+        Description = "Write the embedded CPU's instructions to FILE as they are executed, from number 'from' (default 0) on and at most 'count'",
+    };
     private readonly Argument<string> _memory = new("mem-in-mb")
     {
         Description = "The guest's memory in megabytes; 64M and 1G are understood too",
@@ -105,7 +119,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _cpuTrace,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -171,6 +185,8 @@ internal sealed class LguestCommandLine
         Dump = result.GetValue(_dump),
         Format = result.GetValue(_format),
         Verbose = result.GetValue(_verbose),
+        Statistics = result.GetValue(_statisticsJson) ? StatisticsFormat.Json : result.GetValue(_statistics) ? StatisticsFormat.Table : StatisticsFormat.None,
+        CpuTrace = result.GetValue(_cpuTrace) is { } trace ? CpuTraceRequest.Parse(trace) : null,
     };
 
     private static EngineChoice ReadEngine(string? name) => name switch

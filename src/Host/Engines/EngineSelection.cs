@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Emulator;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Inspection;
 using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Engines;
@@ -10,10 +11,13 @@ internal static class EngineSelection
 {
     /// <param name="request">What the command line says.</param>
     /// <param name="kernelExists">Whether this machine's kernel has lguest.</param>
-    public static (string Name, EngineFactory Create) Select(LaunchRequest request, bool kernelExists) => request.Engine switch
+    /// <param name="trace">Where the embedded CPU's instructions are written to; null for nowhere.</param>
+    public static (string Name, EngineFactory Create) Select(LaunchRequest request, bool kernelExists, CpuTraceFile? trace = null) => request.Engine switch
     {
-        EngineChoice.Soft => Soft(request.Cpu),
-        EngineChoice.Auto when !kernelExists => Soft(request.Cpu),
+        EngineChoice.Soft => Soft(request, trace),
+        EngineChoice.Auto when !kernelExists => Soft(request, trace),
+        _ when kernelExists && request.Statistics != StatisticsFormat.None => throw OnlyEmbedded("--stats"),
+        _ when kernelExists && request.CpuTrace is not null => throw OnlyEmbedded("--trace-cpu"),
         _ when kernelExists => ("kernel", Kernel(NeedsFolder(request))),
         _ => throw new HostException($"--engine kernel: this machine has no {LguestDeviceFile.Path} (--engine soft needs none)"),
     };
@@ -31,6 +35,13 @@ internal static class EngineSelection
         return (memory, limit, entry) => new KernelEngine(new LguestDeviceFile(folder?.Value), memory, limit, entry);
     }
 
-    private static (string, EngineFactory) Soft(CpuExecution execution) =>
-        ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry, execution));
+    private static (string, EngineFactory) Soft(LaunchRequest request, CpuTraceFile? trace) =>
+        ("soft", (memory, limit, entry) => new SoftEngine(memory, limit, entry, new LguestMachineOptions
+        {
+            Execution = request.Cpu,
+            MeasureTimes = request.Statistics != StatisticsFormat.None,
+            Trace = trace?.Open(),
+        }));
+
+    private static HostException OnlyEmbedded(string option) => new($"{option} is about the embedded CPU (--engine soft), not about {LguestDeviceFile.Path}");
 }

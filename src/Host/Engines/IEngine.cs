@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Emulator.Statistics;
+
 namespace LguestPlug.Host.Engines;
 
 /// <summary>
@@ -27,6 +29,9 @@ internal interface IEngine : IDisposable
 
     /// <summary>What the engine has done so far, in words for a person; empty if it does not know.</summary>
     string Statistics => "";
+
+    /// <summary>The same in figures; null if it does not count.</summary>
+    MachineStatistics? Profile => null;
 
     /// <summary>Makes a running, or the next, <see cref="Run"/> come back with <see cref="EngineExitKind.Stopped"/>; any thread.</summary>
     void RequestStop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Diagnostics;
 using LguestPlug.Emulator;
+using LguestPlug.Emulator.Statistics;
 
 namespace LguestPlug.Host.Engines;
 
@@ -11,15 +12,15 @@ internal sealed class SoftEngine : IEngine
     private readonly Stopwatch _running = new();
 
     /// <exception cref="HostException">The CPU cannot execute that way on this machine.</exception>
-    public SoftEngine(nint memory, uint pageLimit, uint entryPoint, CpuExecution execution)
+    public SoftEngine(nint memory, uint pageLimit, uint entryPoint, LguestMachineOptions options)
     {
         try
         {
-            _machine = new(memory, pageLimit, entryPoint, new LguestMachineOptions { Execution = execution });
+            _machine = new(memory, pageLimit, entryPoint, options);
         }
         catch (PlatformNotSupportedException e)
         {
-            throw new HostException($"--cpu {execution.ToString().ToLowerInvariant()}: {e.Message}");
+            throw new HostException($"--cpu {options.Execution.ToString().ToLowerInvariant()}: {e.Message}");
         }
     }
 
@@ -28,6 +29,8 @@ internal sealed class SoftEngine : IEngine
     public void RegisterNotify(uint address, NotifySignal signal) => _machine.RegisterNotify(address, signal.Raise);
 
     public Action<uint, uint>? MemoryWritten => _machine.MemoryWritten;
+
+    public MachineStatistics? Profile => _machine.Statistics;
 
     public string Statistics
     {

@@ -7,17 +7,13 @@ namespace LguestPlug.Host.Inspection;
 internal static class MemoryDump
 {
     private const int PageSize = GuestMemory.PageSize;
-    private const string InUse = "it is in use, perhaps as an image of this guest";
+    private const string Option = "--dump";
 
     public static void Write(string path, GuestMemory memory, ulong length)
     {
         try
         {
-            // Nothing is cut off before it is known whose file this is: an image would not only be lost but is mapped, and a disk
-            // is written to, while the dump is written.
-            using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 0);
-            if (OpenFiles.IsOpenElsewhere(file.SafeFileHandle))
-                throw new HostException($"--dump: cannot write '{path}': {InUse}");
+            using var file = OutputFile.Open(Option, path);
             if (TryMakeHole(file, length))
             {
                 FillHole(file, memory, length);
@@ -26,23 +22,10 @@ internal static class MemoryDump
             for (ulong address = 0; address < length; address += PageSize)
                 file.Write(memory.Slice(address, PageSize));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is IOException or ArgumentException)
         {
-            throw new HostException($"--dump: cannot write '{path}': {Reason(path, e)}", inner: e);
+            throw OutputFile.Failure(Option, path, e);
         }
-    }
-
-    private static string Reason(string path, Exception e)
-    {
-        const int WouldBlock = 11;
-        return e switch
-        {
-            _ when Directory.Exists(path) => "it is a directory",
-            UnauthorizedAccessException => "permission denied",
-            DirectoryNotFoundException => "no such folder",
-            IOException { HResult: WouldBlock } => InUse,
-            _ => e.Message.ReplaceLineEndings(" "),
-        };
     }
 
     /// <summary>Makes the file all zeros of the right length. A pipe or a device cannot be that.</summary>

@@ -2,6 +2,7 @@
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
+using LguestPlug.Host.Inspection;
 using LguestPlug.Host.Privileges;
 using Microsoft.Extensions.Logging;
 
@@ -13,9 +14,10 @@ namespace LguestPlug.Host.Running;
 /// </summary>
 /// <param name="findPlugin">Gives the plugin of a name, or says why there is none.</param>
 /// <param name="confinement">Entered when all is set up, before the guest runs for the first time.</param>
+/// <param name="report">Tells what the engine did, at the end of each boot.</param>
 internal sealed class GuestLauncher(
     LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EngineFactory createEngine, EarlyConsole earlyConsole,
-    Confinement? confinement = null)
+    Confinement? confinement = null, StatisticsReport? report = null)
 {
     private readonly ILogger _logger = loggers.CreateLogger("launcher");
 
@@ -55,6 +57,8 @@ internal sealed class GuestLauncher(
             machine.Memory.DeviceWrote = null;
             if (engine.Statistics is { Length: > 0 } statistics)
                 _logger.LogInformation("Engine: {Statistics}", statistics);
+            if (engine.Profile is { } profile)
+                report?.Write(profile);
         }
     }
 }

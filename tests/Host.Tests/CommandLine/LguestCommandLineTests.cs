@@ -94,6 +94,18 @@ public class LguestCommandLineTests
     }
 
     [Fact]
+    public void A_profile_is_told_only_when_asked_for()
+    {
+        var plain = Launch("64", "vmlinux", "--stats", "--trace-cpu=x");
+        Assert.Equal((StatisticsFormat.None, null), (plain.Statistics, plain.CpuTrace));
+        Assert.Equal(StatisticsFormat.Table, Launch("--stats", "64", "vmlinux").Statistics);
+        Assert.Equal(StatisticsFormat.Json, Launch("--stats=json", "64", "vmlinux").Statistics);
+        Assert.Equal(new CpuTraceRequest("x", 0, long.MaxValue), Launch("--trace-cpu", "x", "64", "vmlinux").CpuTrace);
+        Assert.Equal(new CpuTraceRequest("x", 5, long.MaxValue), Launch("--trace-cpu=x,5", "64", "vmlinux").CpuTrace);
+        Assert.Equal(new CpuTraceRequest("x,5", 5, 10), Launch("--trace-cpu=x,,5,5,10", "64", "vmlinux").CpuTrace);
+    }
+
+    [Fact]
     public void Short_options_are_understood()
     {
         var request = Launch("-v", "-i", "rd", "64", "vmlinux");
@@ -115,6 +127,9 @@ public class LguestCommandLineTests
     [InlineData("'--rng' takes no value", "--rng=x", "64", "vmlinux")]
     [InlineData("'-5' is not a number of megabytes", "-5", "vmlinux")]
     [InlineData("--engine is 'auto', 'kernel' or 'soft', not 'fast'", "--engine=fast", "64", "vmlinux")]
+    [InlineData("'--stats' takes no value", "--stats=xml", "64", "vmlinux")]
+    [InlineData("'--trace-cpu' needs a value", "--trace-cpu")]
+    [InlineData("'1k' is not a number of instructions", "--trace-cpu=f,1k", "64", "vmlinux")]
     [InlineData("names no device", "--device", ",x=1", "64", "vmlinux")]
     [InlineData("--initrd", "--initrd=a", "--initrd=b", "64", "vmlinux")]
     [InlineData("foo", "plugins", "foo")]

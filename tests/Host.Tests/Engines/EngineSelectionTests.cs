@@ -28,6 +28,17 @@ public sealed class EngineSelectionTests : IDisposable
             Assert.Throws<HostException>(() => EngineSelection.Select(Request(EngineChoice.Kernel), kernelExists: false)).Message);
 
     [Fact]
+    public void A_profile_of_the_embedded_cpu_needs_it()
+    {
+        var statistics = Request() with { Statistics = StatisticsFormat.Table };
+        var trace = Request() with { CpuTrace = new("f", 0, 1) };
+        Assert.Equal("soft", EngineSelection.Select(statistics, kernelExists: false).Name);
+        Assert.Equal("soft", EngineSelection.Select(trace with { Engine = EngineChoice.Soft }, kernelExists: true).Name);
+        Assert.StartsWith("--stats is about the embedded CPU", Assert.Throws<HostException>(() => EngineSelection.Select(statistics, true)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("--trace-cpu is about the embedded CPU", Assert.Throws<HostException>(() => EngineSelection.Select(trace, true)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_directory_outside_the_root_stays_open_only_where_a_reboot_needs_it()
     {
         Assert.False(EngineSelection.NeedsFolder(Request()));
