@@ -26,7 +26,7 @@ public sealed partial class ProfileTests : IDisposable
     private static string[] Subjects(string errors) =>
         [.. errors.Split('\n').Where(line => Subject().IsMatch(line)).Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)])];
 
-    [GeneratedRegex("^(?!lguest)[a-z ]+: +[a-z0-9]")]
+    [GeneratedRegex("^(?!lguest)[a-z ]+: +[A-Za-z0-9]")]
     private static partial Regex Subject();
 
     [Fact]
