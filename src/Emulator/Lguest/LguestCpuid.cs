@@ -3,7 +3,8 @@ namespace LguestPlug.Emulator.Lguest;
 
 /// <summary>
 /// What CPUID tells the guest. Family 5 keeps kernels from reading model-specific registers before they can take a fault, and
-/// nothing is shown that a paravirtual guest must not touch: no SYSENTER, large pages, NX or APIC.
+/// nothing is shown that a paravirtual guest must not touch: no SYSENTER, large pages, NX or APIC. MMX, SSE and SSE2 are offered where
+/// the CPU has them.
 /// </summary>
 internal static class LguestCpuid
 {
@@ -11,9 +12,10 @@ internal static class LguestCpuid
     private const uint Signature = 0x543;
 
     private const uint Fpu = 1, TimeStampCounter = 1 << 4, Pae = 1 << 6, CompareExchange8 = 1 << 8, ConditionalMove = 1 << 15;
+    private const uint Mmx = 1 << 23, FxSave = 1 << 24, Sse = 1 << 25, Sse2 = 1 << 26;
 
     /// <summary>Answers one leaf.</summary>
-    public static void Get(uint leaf, bool hasPae, out uint eax, out uint ebx, out uint ecx, out uint edx)
+    public static void Get(uint leaf, bool hasPae, bool hasVectors, out uint eax, out uint ebx, out uint ecx, out uint edx)
     {
         eax = ebx = ecx = edx = 0;
         switch (leaf)
@@ -26,7 +28,8 @@ internal static class LguestCpuid
                 break;
             case 1:
                 eax = Signature;
-                edx = Fpu | TimeStampCounter | CompareExchange8 | ConditionalMove | (hasPae ? Pae : 0);
+                edx = Fpu | TimeStampCounter | CompareExchange8 | ConditionalMove | (hasPae ? Pae : 0)
+                    | (hasVectors ? Mmx | FxSave | Sse | Sse2 : 0);
                 break;
             case 0x80000000:
                 eax = 0x80000000;

@@ -134,7 +134,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     public override ulong ReadTimeStampCounter() => _clock.TimeStampCounter;
 
     public override void Cpuid(uint leaf, uint subleaf, out uint eax, out uint ebx, out uint ecx, out uint edx) =>
-        LguestCpuid.Get(leaf, _options.PageTables != PageTableFormat.TwoLevel, out eax, out ebx, out ecx, out edx);
+        LguestCpuid.Get(leaf, _options.PageTables != PageTableFormat.TwoLevel, _cpu.HasVectors, out eax, out ebx, out ecx, out edx);
 
     // The tables are the hypervisor's and lie where a guest cannot look.
     public override void ReadTableRegisters(

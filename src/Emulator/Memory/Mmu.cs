@@ -557,10 +557,10 @@ internal sealed unsafe class Mmu : IDisposable
 
         public void DropBelow(uint limit)
         {
-            int count = _filledCount <= FilledListLength ? _filledCount : Mmu.Entries;
+            int count = CandidateCount;
             for (int i = 0; i < count; i++)
             {
-                uint index = count == Mmu.Entries ? (uint)i : _filled[i];
+                uint index = Candidate(i);
                 if (Entries[index].ReadTag < limit)
                 {
                     Reset(index);
@@ -570,9 +570,10 @@ internal sealed unsafe class Mmu : IDisposable
 
         public void WithdrawWrites(nint host)
         {
-            for (int i = 0; i < Mmu.Entries; i++)
+            int count = CandidateCount;
+            for (int i = 0; i < count; i++)
             {
-                TlbEntry* e = Entries + i;
+                TlbEntry* e = Entries + Candidate(i);
                 if (e->WriteTag != TlbEntry.NoTag && (nint)e->WriteTag + e->Addend == host)
                 {
                     e->WriteTag = TlbEntry.NoTag;
@@ -582,9 +583,10 @@ internal sealed unsafe class Mmu : IDisposable
 
         public void WithdrawAllWrites(TrialMappings mappings)
         {
-            for (int i = 0; i < Mmu.Entries; i++)
+            int count = CandidateCount;
+            for (int i = 0; i < count; i++)
             {
-                TlbEntry* e = Entries + i;
+                TlbEntry* e = Entries + Candidate(i);
                 if (e->ReadTag != TlbEntry.NoTag)
                 {
                     e->WriteTag = TlbEntry.NoTag;
@@ -596,15 +598,21 @@ internal sealed unsafe class Mmu : IDisposable
         /// <summary>Drops every mapping of a page that lies there.</summary>
         public void DropHost(nint host)
         {
-            for (uint i = 0; i < Mmu.Entries; i++)
+            int count = CandidateCount;
+            for (int i = 0; i < count; i++)
             {
-                TlbEntry* e = Entries + i;
+                TlbEntry* e = Entries + Candidate(i);
                 if (e->ReadTag != TlbEntry.NoTag && (nint)e->ReadTag + e->Addend == host)
                 {
-                    Reset(i);
+                    Reset(Candidate(i));
                 }
             }
         }
+
+        /// <summary>How many entries may hold something: those on the list, or all if it was too short.</summary>
+        private int CandidateCount => _filledCount <= FilledListLength ? _filledCount : Mmu.Entries;
+
+        private uint Candidate(int number) => _filledCount <= FilledListLength ? _filled[number] : (uint)number;
 
         private void Reset(uint index)
         {

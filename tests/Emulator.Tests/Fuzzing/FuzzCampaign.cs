@@ -69,6 +69,12 @@ internal sealed class FuzzCampaign : IDisposable
         {
             Run(seed, i);
         }
+
+        if (CompareMemory(0, memory.Length) is string stray)
+        {
+            Differences++;
+            _report.AppendLine($"seed {seed:X16}, some sequence: {stray} (interpreter/translator)");
+        }
     }
 
     private void Run(ulong seed, int index)
@@ -85,7 +91,7 @@ internal sealed class FuzzCampaign : IDisposable
         }
 
         bool known = sequence.TryGetUndefined(expected?.InstructionEip ?? 0, out uint undefined);
-        string? difference = Compare(expected, got, undefined) ?? CompareMemory();
+        string? difference = Compare(expected, got, undefined) ?? CompareMemory(sequence);
         if (difference is null)
         {
             Compared++;
@@ -142,10 +148,18 @@ internal sealed class FuzzCampaign : IDisposable
         return ((one.Eflags ^ other.Eflags) & mask) == 0 ? null : $"flags {FlagNames.Of(one.Eflags & mask)}/{FlagNames.Of(other.Eflags & mask)}";
     }
 
-    private string? CompareMemory()
+    /// <summary>Compares where a sequence is meant to write: in the data, and around itself. The rest is seen to at the batch's end.</summary>
+    private string? CompareMemory(FuzzSequence sequence)
     {
-        int at = _interpreter.Memory.CommonPrefixLength(_translator.Memory);
-        return at == _interpreter.Memory.Length ? null : $"memory at offset {at:X}: {_interpreter.Memory[at]:X2}/{_translator.Memory[at]:X2}";
+        int code = (int)(sequence.Address - FuzzMachine.Code);
+        return CompareMemory((int)FuzzMachine.CodeBytes, _interpreter.Memory.Length)
+            ?? CompareMemory(Math.Max(code - FuzzSequence.MaxBytes, 0), Math.Min(code + (2 * FuzzSequence.MaxBytes), (int)FuzzMachine.CodeBytes));
+    }
+
+    private string? CompareMemory(int start, int end)
+    {
+        int at = start + _interpreter.Memory[start..end].CommonPrefixLength(_translator.Memory[start..end]);
+        return at == end ? null : $"memory at offset {at:X}: {_interpreter.Memory[at]:X2}/{_translator.Memory[at]:X2}";
     }
 
     private static string Name(Trap? trap) =>
