@@ -9,7 +9,7 @@ namespace LguestPlug.Emulator.Translation;
 /// </content>
 internal sealed unsafe partial class BlockTranslator
 {
-    private const int LoadControlWord = 0xD9 | (5 << 8), Wait = 0x9B;
+    private const int LoadControlWord = 0xD9 | (5 << 8), Wait = 0x9B, Initialize = 0xE3;
 
     private readonly FpuLoad[] _fpuLoads = new FpuLoad[MaxInstructions];
     private readonly int _fpuHomeField = RuntimeStubs.Field(nameof(TranslatorState.FpuHome));
@@ -94,6 +94,13 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Keeps what FSTENV shows of the last instruction, unless it is a control instruction (Intel SDM vol. 1, 8.1.8).</summary>
     private void RememberFpuInstruction(in GuestInstruction i, int k)
     {
+        if (i.Opcode == 0xDB && i.ModRm == Initialize)
+        {
+            _e.StoreStateImmediate(_fpuInstructionField, 0);
+            _e.StoreStateImmediate(_fpuOpcodeField, 0);
+            _e.StoreStateImmediate(_fpuOperandField, 0);
+        }
+
         if (IsFpuControl(i))
         {
             return;

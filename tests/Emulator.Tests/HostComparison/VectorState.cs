@@ -4,10 +4,10 @@ using LguestPlug.Emulator.Fpu;
 
 namespace LguestPlug.Emulator.Tests.HostComparison;
 
-/// <summary>The x87, MMX and SSE registers in FXSAVE's image (Intel SDM vol. 1, 10.5.1), without the addresses of the last instruction.</summary>
+/// <summary>The x87, MMX and SSE registers in FXSAVE's image (Intel SDM vol. 1, 10.5.1), without the last instruction's selectors.</summary>
 internal static unsafe class VectorState
 {
-    public const int ImageBytes = 512, MxcsrOffset = 24, StackOffset = 32, VectorsOffset = 160;
+    public const int ImageBytes = 512, OpcodeOffset = 6, InstructionOffset = 8, OperandOffset = 16, MxcsrOffset = 24, StackOffset = 32, VectorsOffset = 160;
 
     private const uint OutOfRange = 0x18, Precision = 0x20;
     private const int MaskShift = 7;
@@ -18,8 +18,10 @@ internal static unsafe class VectorState
         fpu->Control = BinaryPrimitives.ReadUInt16LittleEndian(image);
         fpu->Status = BinaryPrimitives.ReadUInt16LittleEndian(image[2..]);
         fpu->Tag = image[4];
-        fpu->LastIp = fpu->LastDp = 0;
-        fpu->LastOpcode = fpu->LastCs = fpu->LastDs = 0;
+        fpu->LastOpcode = BinaryPrimitives.ReadUInt16LittleEndian(image[OpcodeOffset..]);
+        fpu->LastIp = BinaryPrimitives.ReadUInt32LittleEndian(image[InstructionOffset..]);
+        fpu->LastDp = BinaryPrimitives.ReadUInt32LittleEndian(image[OperandOffset..]);
+        fpu->LastCs = fpu->LastDs = 0;
         state->Mxcsr = BinaryPrimitives.ReadUInt32LittleEndian(image[MxcsrOffset..]);
         for (int i = 0; i < 8; i++)
         {
@@ -41,6 +43,9 @@ internal static unsafe class VectorState
         BinaryPrimitives.WriteUInt16LittleEndian(image, fpu->Control);
         BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(2), fpu->Status);
         image[4] = fpu->Tag;
+        BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(OpcodeOffset), fpu->LastOpcode);
+        BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(InstructionOffset), fpu->LastIp);
+        BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(OperandOffset), fpu->LastDp);
         BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(MxcsrOffset), state->Mxcsr);
         for (int i = 0; i < 8; i++)
         {
