@@ -29,8 +29,9 @@ public sealed class LguestMachine : IDisposable
     /// <summary>Instructions executed so far.</summary>
     public unsafe long InstructionCount => _system.Cpu.State->InstructionCount;
 
-    /// <summary>What the machine has done so far; after <see cref="Dispose"/>, at its end. May be read from any thread.</summary>
-    public MachineStatistics Statistics => _meter.Read();
+    /// <summary>What the machine has done so far. May be read from any thread.</summary>
+    /// <exception cref="ObjectDisposedException">The machine is gone.</exception>
+    public MachineStatistics Statistics => _meter.Read() ?? throw new ObjectDisposedException(nameof(LguestMachine));
 
     /// <summary>Raises an interrupt line. May be called from any thread; idempotent while the interrupt is pending.</summary>
     /// <param name="irq">0 to 31.</param>

@@ -20,7 +20,7 @@ internal sealed class MachineMeter : IDisposable
     private readonly LguestMachine _machine;
     private readonly Timer _timer;
     private Meter? _meter;
-    private MachineStatistics? _last;
+    private bool _isDisposed;
 
     /// <param name="machine">The meter's scope.</param>
     /// <param name="read">Reads the statistics; on any thread, but not after <see cref="Dispose"/>.</param>
@@ -31,22 +31,22 @@ internal sealed class MachineMeter : IDisposable
         _timer = new Timer(static m => ((MachineMeter)m!).Publish(), this, s_delay, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>The statistics as they are, or were in the end.</summary>
-    public MachineStatistics Read()
+    /// <summary>The statistics; null after <see cref="Dispose"/>.</summary>
+    public MachineStatistics? Read()
     {
         lock (_gate)
         {
-            return _last ?? _read();
+            return _isDisposed ? null : _read();
         }
     }
 
-    /// <summary>Keeps the last statistics; nothing is read any more.</summary>
+    /// <summary>Nothing is read any more.</summary>
     public void Dispose()
     {
         _timer.Dispose();
         lock (_gate)
         {
-            _last ??= _read();
+            _isDisposed = true;
         }
 
         _meter?.Dispose();
@@ -58,7 +58,7 @@ internal sealed class MachineMeter : IDisposable
         var meter = new Meter(new MeterOptions(Name) { Scope = _machine });
         lock (_gate)
         {
-            if (_last != null)
+            if (_isDisposed)
             {
                 meter.Dispose();
                 return;
@@ -73,7 +73,7 @@ internal sealed class MachineMeter : IDisposable
         Counter(meter, "translation.blocks", s => s.Translation?.Blocks ?? 0, "Blocks translated");
         Counter(meter, "translation.blocks.dropped", s => s.Translation?.BlocksDropped ?? 0, "Blocks dropped because their code was written over");
         Counter(meter, "translation.resets", s => s.Translation?.ArenaResets ?? 0, "Times the space for generated code was used up");
-        meter.CreateObservableUpDownCounter("lguest.translation.code", () => Read().Translation?.CodeBytes ?? 0, "By", "Generated code there is now");
+        meter.CreateObservableUpDownCounter("lguest.translation.code", () => Read()?.Translation?.CodeBytes ?? 0, "By", "Generated code there is now");
         Counters(meter, "translation.exits", "reason", s => s.Translation?.Exits, "Times generated code was left");
         Counters(meter, "translation.calls", "purpose", s => s.Translation?.Calls, "Calls from generated code into the runtime");
         Counters(meter, "translation.interpreted", "mnemonic", s => s.Translation?.Interpreted, "Instructions in translated code that were interpreted");
@@ -88,7 +88,7 @@ internal sealed class MachineMeter : IDisposable
         Counters(meter, "hypercalls.async", "name", s => s.AsyncHypercalls, "Hypercalls taken from the asynchronous ring");
         Counter(meter, "notifies.device", s => s.DeviceNotifies, "NOTIFY hypercalls that went straight to a device");
         Counter(meter, "notifies.launcher", s => s.LauncherNotifies, "NOTIFY hypercalls that ended the run");
-        meter.CreateObservableCounter("lguest.time", () => Times(Read().Times), "s", "What the time of the guest's thread went into, if that is measured");
+        meter.CreateObservableCounter("lguest.time", () => Times(Read()?.Times), "s", "What the time of the guest's thread went into, if that is measured");
         Counter(meter, "sleeps", s => s.Sleeps, "Times the guest's thread fell asleep");
     }
 
@@ -104,13 +104,13 @@ internal sealed class MachineMeter : IDisposable
     }
 
     private void Counter(Meter meter, string name, Func<MachineStatistics, long> value, string description) =>
-        meter.CreateObservableCounter("lguest." + name, () => value(Read()), null, description);
+        meter.CreateObservableCounter("lguest." + name, () => Read() is { } s ? [new Measurement<long>(value(s))] : Array.Empty<Measurement<long>>(), null, description);
 
     private void Counters<TKey>(Meter meter, string name, string key, Func<MachineStatistics, IReadOnlyDictionary<TKey, long>?> values, string description)
         where TKey : notnull =>
         meter.CreateObservableCounter(
             "lguest." + name,
-            () => values(Read())?.Select(v => new Measurement<long>(v.Value, KeyValuePair.Create(key, (object?)v.Key))) ?? [],
+            () => (Read() is { } s ? values(s) : null)?.Select(v => new Measurement<long>(v.Value, KeyValuePair.Create(key, (object?)v.Key))) ?? [],
             null,
             description);
 }

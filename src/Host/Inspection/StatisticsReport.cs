@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using LguestPlug.Emulator.Statistics;
 using LguestPlug.Emulator.Traps;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Engines;
 using LguestPlug.Host.Logging;
 
 namespace LguestPlug.Host.Inspection;
@@ -23,11 +24,14 @@ internal sealed class StatisticsReport(StderrLoggerProvider output, StatisticsFo
         Converters = { new SecondsConverter() },
     };
 
-    public void Write(MachineStatistics statistics)
+    /// <summary>Tells it, if it is wanted and the engine counts.</summary>
+    public void Write(IEngine engine)
     {
+        if (format == StatisticsFormat.None || engine.Profile is not { } statistics)
+            return;
         if (format == StatisticsFormat.Json)
             output.WriteLine(JsonSerializer.Serialize(statistics, s_json));
-        else if (format == StatisticsFormat.Table)
+        else
             output.WriteLines(Table(statistics).TrimEnd('\n'));
     }
 

@@ -57,8 +57,7 @@ internal sealed class GuestLauncher(
             machine.Memory.DeviceWrote = null;
             if (engine.Statistics is { Length: > 0 } statistics)
                 _logger.LogInformation("Engine: {Statistics}", statistics);
-            if (engine.Profile is { } profile)
-                report?.Write(profile);
+            report?.Write(engine);
         }
     }
 }

@@ -80,6 +80,15 @@ internal sealed class FuzzCampaign : IDisposable
     private void Run(ulong seed, int index)
     {
         FuzzSequence sequence = _sequences[index];
+        Span<byte> code = _interpreter.Memory.Slice((int)(sequence.Address - FuzzMachine.Code), sequence.Length);
+        if (!code.SequenceEqual(sequence.Code))
+        {
+            // An earlier one wrote astray, and made instructions that nobody meant to compare.
+            sequence.Code.CopyTo(code);
+            _interpreter.Written();
+            Synchronize();
+        }
+
         Trap? expected = _interpreter.Run(sequence.Start);
         Trap? got = _translator.Run(sequence.Start);
         if (expected is null && got is null)
@@ -170,6 +179,12 @@ internal sealed class FuzzCampaign : IDisposable
         FuzzState s = sequence.Start;
         _report.AppendLine($"  eax={s.Registers[0]:X8} ecx={s.Registers[1]:X8} edx={s.Registers[2]:X8} ebx={s.Registers[3]:X8} esp={s.Registers[4]:X8} "
             + $"ebp={s.Registers[5]:X8} esi={s.Registers[6]:X8} edi={s.Registers[7]:X8} fs={s.Fs:X4} flags={FlagNames.Of(s.Eflags)}");
+        Span<byte> now = _interpreter.Memory.Slice((int)(sequence.Address - FuzzMachine.Code), sequence.Length);
+        if (!now.SequenceEqual(sequence.Code))
+        {
+            _report.AppendLine($"  changed by now to {Convert.ToHexString(now)}");
+        }
+
         Decoder decoder = Decoder.Create(32, new ByteArrayCodeReader(sequence.Code.ToArray()), sequence.Address);
         NasmFormatter formatter = new();
         StringOutput output = new();
