@@ -94,7 +94,7 @@ static const char *interrupted(void)
 	u32 before = irq_count[IRQ_CLOCK], khz = tsc_khz() ? tsc_khz() : 1000000;
 
 	clock_event(2 * MS);
-	TRY(exits(user_run(&s, user_spin, khz / 1000 * 30000, 0, 0), khz / 1000 * 30000));
+	TRY(exits(user_run(&s, user_spin, khz / 1000 * 30000, 100000, 0), khz / 1000 * 30000));
 	CHECK(irq_count[IRQ_CLOCK] == before + 1, "%u interrupts", irq_count[IRQ_CLOCK] - before);
 	CHECK(irq_from_cs[IRQ_CLOCK] == USER_CS, "it came into CS %x", irq_from_cs[IRQ_CLOCK]);
 	return NULL;

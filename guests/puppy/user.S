@@ -81,12 +81,15 @@ program user_poke
 program user_jump
 	jmp	*%ebx
 
-/* ebx: TSC ticks to spin. */
+/* For ebx ticks of the time stamp counter, and for ecx rounds at least: a busy host may take all the ticks between two rounds. */
 program user_spin
 	rdtsc
-	movl	%eax, %ecx
+	movl	%eax, %esi
 1:	rdtsc
-	subl	%ecx, %eax
+	subl	%esi, %eax
+	subl	$1, %ecx
+	adcl	$0, %ecx
+	jnz	1b
 	cmpl	%ebx, %eax
 	jb	1b
 	sys_exit

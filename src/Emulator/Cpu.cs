@@ -105,8 +105,8 @@ public sealed unsafe class Cpu : IDisposable
     /// <summary>What tries the two ways of execution against each other.</summary>
     internal LockstepRunner? Lockstep => _lockstep;
 
-    /// <summary>MMX, SSE and SSE2 are there: the host's CPU executes them.</summary>
-    public bool HasVectors => _translator != null;
+    /// <summary>MMX, SSE and SSE2 are there: the host's CPU executes them. In lockstep they are not: the interpreter does not know them.</summary>
+    public bool HasVectors => _translator != null && _lockstep == null;
 
     /// <summary>The pending trap leaves EIP as it is: behind the instruction.</summary>
     internal bool TrapIsBehind { get; set; }
