@@ -148,6 +148,12 @@ public sealed unsafe class Cpu : IDisposable
         _segmentModeIsKnown = false;
     }
 
+    /// <summary>
+    /// Tells where the page tables are that <see cref="CpuSystem.Walk"/> looks into, so that translated code may look there itself; null if only the system can.
+    /// The caller flushes the TLB.
+    /// </summary>
+    public void SetPageTables(PageTables? tables) => _translator?.SetPageTables(tables, Memory);
+
     /// <summary>Drops every translation.</summary>
     public void FlushTlb() => _mmu.Flush();
 

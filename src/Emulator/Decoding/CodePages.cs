@@ -34,6 +34,9 @@ internal sealed unsafe class CodePages : IDisposable
         _lines = (ulong*)NativeMemory.AllocZeroed(memory.PageLimit, sizeof(ulong));
     }
 
+    /// <summary>For each page of guest memory a word that is not 0 if it holds code.</summary>
+    public ulong* Lines => _lines;
+
     /// <summary>Adds a store to be told.</summary>
     public void Add(ICodeStore store) => _stores.Add(store);
 

@@ -53,6 +53,9 @@ internal sealed unsafe class AddressSpace
     /// </summary>
     public bool HasLegacyAlias { get; set; } = true;
 
+    /// <summary>Where the present tables are; null while the space is linear.</summary>
+    public PageTables? Tables => IsLinear ? null : new PageTables(_directory, IsPae, ReservedStart);
+
     /// <summary>NEW_PGTABLE: the address space of a page directory. The TLB is the caller's.</summary>
     public void Switch(uint directory)
     {

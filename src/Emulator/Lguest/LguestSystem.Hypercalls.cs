@@ -127,6 +127,7 @@ internal sealed unsafe partial class LguestSystem
                 break;
             case Hypercall.NewPageTable:
                 _space.Switch(call.Arg1);
+                _cpu.SetPageTables(_space.Tables);
                 _cpu.FlushTlb();
                 break;
             case Hypercall.FlushTlb:

@@ -32,7 +32,10 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly View _supervisor;
     private readonly View _user;
     private readonly byte* _executed;
+    private readonly uint[] _executedBytes = new uint[512];
+    private int _executedCount;
     private readonly FlatTlb? _flat;
+    private long _walks;
     private TrialMemory? _trial;
     private TrialMappings? _mappings;
 
@@ -61,7 +64,7 @@ internal sealed unsafe class Mmu : IDisposable
     }
 
     /// <summary>Walks through the guest's page tables so far, faults included.</summary>
-    public long Walks { get; private set; }
+    public long Walks => _walks + (_flat?.NativeFills ?? 0);
 
     /// <summary>Pages entered into the TLB so far.</summary>
     public long Fills { get; private set; }
@@ -73,7 +76,7 @@ internal sealed unsafe class Mmu : IDisposable
     public long PageFlushes { get; private set; }
 
     /// <summary>Pages entered so far into the TLB that generated code looks into.</summary>
-    public long FlatFills => _flat?.Fills ?? 0;
+    public long FlatFills => _flat == null ? 0 : _flat.Fills + _flat.NativeFills;
 
     /// <summary>Makes the user or the supervisor view current.</summary>
     public void Select(bool user) => _state->Tlb = (user ? _user : _supervisor).Entries;
@@ -84,8 +87,25 @@ internal sealed unsafe class Mmu : IDisposable
         _supervisor.Clear();
         _user.Clear();
         _flat?.Flush();
-        NativeMemory.Clear(_executed, 1 << 17);
+        ForgetExecuted();
         Code.NewGeneration();
+    }
+
+    private void ForgetExecuted()
+    {
+        if (_executedCount > _executedBytes.Length)
+        {
+            NativeMemory.Clear(_executed, 1 << 17);
+        }
+        else
+        {
+            for (int n = 0; n < _executedCount; n++)
+            {
+                _executed[_executedBytes[n]] = 0;
+            }
+        }
+
+        _executedCount = 0;
     }
 
     public void FlushPage(uint address)
@@ -376,7 +396,7 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         PageAccess access = (write ? PageAccess.Write : PageAccess.None) | (_state->Cpl == 3 ? PageAccess.User : PageAccess.None);
-        Walks += _trial == null ? 1 : 0;
+        _walks += _trial == null ? 1 : 0;
         bool hasEffect = false;
         PageWalk walk;
         switch (_trial == null ? _system.Walk(address, access, out walk) : _system.Probe(address, access, out walk, out hasEffect))
@@ -442,7 +462,42 @@ internal sealed unsafe class Mmu : IDisposable
             return Block.NoPage;
         }
 
-        _executed[address >> 15] |= (byte)(1 << (int)((address >> 12) & 7));
+        byte* executed = _executed + (address >> 15);
+        if (*executed == 0)
+        {
+            if (_executedCount < _executedBytes.Length)
+            {
+                _executedBytes[_executedCount] = address >> 15;
+            }
+
+            _executedCount = Math.Min(_executedCount + 1, _executedBytes.Length + 1);
+        }
+
+        *executed |= (byte)(1 << (int)((address >> 12) & 7));
+        return physical;
+    }
+
+    /// <summary>
+    /// As <see cref="TranslateFetch"/>, and enters the page into the flat TLB. <paramref name="addend"/>: what is there now, 0 if nothing
+    /// can be.
+    /// </summary>
+    public uint TranslateFetchForGeneratedCode(uint address, out nint addend)
+    {
+        uint physical = TranslateFetch(address);
+        addend = 0;
+        if (physical != Block.NoPage)
+        {
+            bool user = _state->Cpl == 3;
+            TlbEntry* e = (user ? _user : _supervisor).Entries + ((address >> 12) & IndexMask);
+            addend = _flat!.Addend(user, address);
+            if (addend != e->Addend)
+            {
+                _flat.Fill(user, address, e->Addend, e->WriteTag == (address & PageMask));
+                _mappings?.Note(physical & PageMask);
+                addend = _flat.Addend(user, address);
+            }
+        }
+
         return physical;
     }
 

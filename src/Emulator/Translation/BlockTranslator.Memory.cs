@@ -148,7 +148,7 @@ internal sealed unsafe partial class BlockTranslator
             byte* miss = _e.At;
             _e.StoreStateImmediate(_eipField, access.Eip);
             _e.MoveImmediate(Addend, access.Information);
-            _e.CallTo(_stubs.Memory);
+            _e.CallTo(_stubs.Memory((_mode & CodeMode.User) != 0, (access.Information & StoreFlag) != 0));
             if ((access.Information & StoreFlag) == 0)
             {
                 _e.JumpTo(access.Start);

@@ -53,7 +53,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Goes to the guest address in r8 through the jump cache. Flags are in the state.</summary>
     private void JumpIndirect()
     {
-        byte* miss = JumpCache.EmitJump(_e);
+        byte* miss = JumpCache.EmitJump(_e, _mode);
         _exits[_exitCount++] = new Exit { Jump = miss, Kind = ExitKind.Miss };
     }
 
@@ -87,8 +87,7 @@ internal sealed unsafe partial class BlockTranslator
                     JumpIndirect();
                     break;
                 case ExitKind.Miss:
-                    _e.StoreState(Address, _eipField);
-                    _e.JumpTo(_stubs.ExitLookup);
+                    _e.JumpTo(_stubs.MissedJump((_mode & CodeMode.User) != 0));
                     break;
             }
         }

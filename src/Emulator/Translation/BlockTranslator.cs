@@ -81,9 +81,10 @@ internal sealed unsafe partial class BlockTranslator
     /// <param name="cold">Moved likewise.</param>
     /// <param name="slow">Room for the instructions that are interpreted; moved likewise.</param>
     /// <param name="crossesPage">The block is one instruction that lies in two pages.</param>
+    /// <param name="secondAddend">What the flat TLB says about the second of them; 0 if it cannot say anything.</param>
     /// <param name="stale">Code that leaves for a lookup: where a jump at the block's start may lead.</param>
     /// <returns>The block's start.</returns>
-    public byte* Finish(ref byte* hot, ref byte* cold, ref SlowInstruction* slow, bool crossesPage, out byte* stale)
+    public byte* Finish(ref byte* hot, ref byte* cold, ref SlowInstruction* slow, bool crossesPage, nint secondAddend, out byte* stale)
     {
         _crossesPage = crossesPage;
         _slow = slow;
@@ -93,6 +94,16 @@ internal sealed unsafe partial class BlockTranslator
         FindFlagNeeds();
         _flags = FlagsAt.Memory;
         _setter = NoSetter;
+
+        byte* moved = null;
+        if (secondAddend != 0)
+        {
+            // The jump cache looks at the first page only.
+            uint second = (_start >> 12) + 1;
+            _e.Move64Immediate(Temporary, (ulong)secondAddend);
+            _e.Memory(0x3B, Temporary, State, TranslatorMemory.FlatTlbOffset((_mode & CodeMode.User) != 0, write: false) + ((int)second * 8), wide: true);
+            moved = _e.JumpIf(HostCondition.NotEqual);
+        }
 
         _e.Registers(0x83, Alu.Sub, Budget);
         _e.Byte(_count);
@@ -118,6 +129,11 @@ internal sealed unsafe partial class BlockTranslator
         _e.Bind(limit);
         _e.AluImmediate(Alu.Add, Budget, _count);
         stale = _e.At;
+        if (moved != null)
+        {
+            _e.Bind(moved);
+        }
+
         _e.StoreStateImmediate(_eipField, _start);
         _e.JumpTo(_stubs.ExitLookup);
         cold = _e.At;

@@ -123,6 +123,8 @@ internal sealed unsafe class Emitter
 
     public void Move(int destination, int source) => Registers(0x89, source, destination);
 
+    public void Move64(int destination, int source) => Registers(0x89, source, destination, wide: true);
+
     public void MoveImmediate(int register, uint value)
     {
         if (register > 7)
@@ -179,6 +181,12 @@ internal sealed unsafe class Emitter
     public void ShiftImmediate(int operation, int register, int count)
     {
         Registers(0xC1, operation, register);
+        Byte(count);
+    }
+
+    public void ShiftImmediate64(int operation, int register, int count)
+    {
+        Registers(0xC1, operation, register, wide: true);
         Byte(count);
     }
 

@@ -13,20 +13,24 @@ namespace LguestPlug.Emulator.Translation;
 /// </remarks>
 internal sealed unsafe class FlatTlb
 {
-    private const int MaxFilled = 32768;
     private const uint LastPage = 0xFFFFF;
 
     private readonly View _supervisor;
     private readonly View _user;
+    private readonly PageWalkerState* _walker;
 
     public FlatTlb(TranslatorMemory memory)
     {
-        _supervisor = new View(memory.FlatTlb(user: false, write: false), memory.FlatTlb(user: false, write: true));
-        _user = new View(memory.FlatTlb(user: true, write: false), memory.FlatTlb(user: true, write: true));
+        _supervisor = new View(memory, user: false);
+        _user = new View(memory, user: true);
+        _walker = memory.Walker;
     }
 
-    /// <summary>Pages entered so far.</summary>
+    /// <summary>Pages entered so far by the runtime.</summary>
     public long Fills { get; private set; }
+
+    /// <summary>Pages entered so far by generated code, each after a walk of its own.</summary>
+    public long NativeFills => _walker->Walks;
 
     /// <summary>Enters a page.</summary>
     /// <param name="user">The view.</param>
@@ -35,13 +39,18 @@ internal sealed unsafe class FlatTlb
     /// <param name="writable">Stores need no further check.</param>
     public void Fill(bool user, uint address, nint addend, bool writable)
     {
-        uint page = address >> 12;
-        if (page is not (0 or LastPage))
+        if (CanHold(address))
         {
             Fills++;
-            (user ? _user : _supervisor).Fill(page, addend, writable);
+            (user ? _user : _supervisor).Fill(address >> 12, addend, writable);
         }
     }
+
+    /// <summary>False for the pages that are never entered.</summary>
+    public static bool CanHold(uint address) => address >> 12 is not (0 or LastPage);
+
+    /// <summary>What is there for reads of an address, or 0.</summary>
+    public nint Addend(bool user, uint address) => (user ? _user : _supervisor).Addend(address >> 12);
 
     /// <summary>True if a page is there.</summary>
     public bool Has(bool user, uint address) => (user ? _user : _supervisor).Has(address >> 12);
@@ -88,50 +97,55 @@ internal sealed unsafe class FlatTlb
         _user.DropHost(host);
     }
 
-    private sealed class View(nint* reads, nint* writes)
+    // Generated code fills, too (PageWalker).
+    private sealed class View(TranslatorMemory memory, bool user)
     {
-        private readonly uint[] _filled = new uint[MaxFilled];
-        private int _count;
+        private readonly nint* _reads = memory.FlatTlb(user, write: false);
+        private readonly nint* _writes = memory.FlatTlb(user, write: true);
+        private readonly uint* _filled = memory.FilledList(user);
+        private readonly int* _count = user ? &memory.Walker->UserFilled : &memory.Walker->SupervisorFilled;
 
         public void Fill(uint page, nint addend, bool writable)
         {
-            if (reads[page] == 0)
+            if (_reads[page] == 0)
             {
-                if (_count == MaxFilled)
+                if (*_count == TranslatorMemory.MaxFilled)
                 {
                     Clear();
                 }
 
-                _filled[_count++] = page;
+                _filled[(*_count)++] = page;
             }
 
-            reads[page] = addend;
-            writes[page] = writable ? addend : 0;
+            _reads[page] = addend;
+            _writes[page] = writable ? addend : 0;
         }
 
-        public bool Has(uint page) => reads[page] != 0;
+        public nint Addend(uint page) => _reads[page];
+
+        public bool Has(uint page) => _reads[page] != 0;
 
         public void Clear()
         {
-            for (int i = 0; i < _count; i++)
+            for (int i = 0; i < *_count; i++)
             {
                 Drop(_filled[i]);
             }
 
-            _count = 0;
+            *_count = 0;
         }
 
         // The page stays on the list; filled again it is there twice, which is harmless.
         public void Drop(uint page)
         {
-            reads[page] = 0;
-            writes[page] = 0;
+            _reads[page] = 0;
+            _writes[page] = 0;
         }
 
         public void DropBelow(uint limit)
         {
             int kept = 0;
-            for (int i = 0; i < _count; i++)
+            for (int i = 0; i < *_count; i++)
             {
                 if (_filled[i] < limit)
                 {
@@ -143,28 +157,28 @@ internal sealed unsafe class FlatTlb
                 }
             }
 
-            _count = kept;
+            *_count = kept;
         }
 
         public void WithdrawAllWrites(TrialMappings mappings)
         {
-            for (int i = 0; i < _count; i++)
+            for (int i = 0; i < *_count; i++)
             {
                 uint page = _filled[i];
-                writes[page] = 0;
-                if (reads[page] != 0)
+                _writes[page] = 0;
+                if (_reads[page] != 0)
                 {
-                    mappings.Note((byte*)((nint)(page << 12) + reads[page]));
+                    mappings.Note((byte*)((nint)(page << 12) + _reads[page]));
                 }
             }
         }
 
         public void DropHost(nint host)
         {
-            for (int i = 0; i < _count; i++)
+            for (int i = 0; i < *_count; i++)
             {
                 uint page = _filled[i];
-                if (reads[page] != 0 && (nint)(page << 12) + reads[page] == host)
+                if (_reads[page] != 0 && (nint)(page << 12) + _reads[page] == host)
                 {
                     Drop(page);
                 }
@@ -173,12 +187,12 @@ internal sealed unsafe class FlatTlb
 
         public void WithdrawWrites(nint host)
         {
-            for (int i = 0; i < _count; i++)
+            for (int i = 0; i < *_count; i++)
             {
                 uint page = _filled[i];
-                if (writes[page] != 0 && (nint)(page << 12) + writes[page] == host)
+                if (_writes[page] != 0 && (nint)(page << 12) + _writes[page] == host)
                 {
-                    writes[page] = 0;
+                    _writes[page] = 0;
                 }
             }
         }

@@ -15,14 +15,14 @@ internal static class HostRegister
     /// <summary>What makes a host address out of <see cref="Address"/>.</summary>
     public const int Addend = 9;
 
-    /// <summary>The addend of a page that several accesses of a block share.</summary>
-    public const int SharedAddend = 10;
+    /// <summary>Of no lasting value anywhere.</summary>
+    public const int Scratch = 10;
 
     /// <summary>Short-lived values.</summary>
     public const int Temporary = 11;
 
-    /// <summary>The addend of the stack's page, shared by the accesses of a block.</summary>
-    public const int StackAddend = 12;
+    /// <summary>Likewise; the runtime keeps it.</summary>
+    public const int Found = 12;
 
     /// <summary>Instructions that may still be executed before the next look around.</summary>
     public const int Budget = 13;

@@ -36,17 +36,27 @@ internal sealed unsafe class RuntimeStubs
     private readonly Emitter _e;
     private readonly byte* _leaveWithReason;
     private readonly byte* _leaveOrRedirect;
+    private readonly byte*[] _memory = new byte*[4];
+    private readonly byte*[] _missedJump = new byte*[2];
 
     /// <summary>Writes the stubs.</summary>
-    public RuntimeStubs(Emitter emitter, nint toExecutable)
+    public RuntimeStubs(Emitter emitter, nint toExecutable, PageWalkerState* walker)
     {
         _e = emitter;
         Enter = (delegate* unmanaged<CpuState*, byte*, int>)(EmitEnter() + toExecutable);
         _leaveWithReason = EmitLeaveWithReason();
-        _leaveOrRedirect = EmitLeaveOrRedirect();
         ExitLookup = EmitExit(ExitReason.Lookup);
         ExitLink = EmitExit(ExitReason.Link);
-        Memory = EmitMemory();
+        _missedJump[0] = EmitMissedJump(user: false);
+        _missedJump[1] = EmitMissedJump(user: true);
+        _leaveOrRedirect = EmitLeaveOrRedirect();
+        Walker = new PageWalker(emitter, toExecutable, walker, EmitMemory(), EmitGiveUp());
+        for (int n = 0; n < _memory.Length; n++)
+        {
+            _memory[n] = emitter.At;
+            PageWalker.EmitAccess(emitter, (n & 2) != 0, (n & 1) != 0);
+        }
+
         Commit = EmitCommit();
         Interpret = EmitInterpret();
         LoadFpu = EmitLoadFpu();
@@ -61,12 +71,18 @@ internal sealed unsafe class RuntimeStubs
     /// <summary>Leaves with EIP and the patch site set.</summary>
     public byte* ExitLink { get; }
 
+    /// <summary>How page tables are walked.</summary>
+    public PageWalker Walker { get; }
+
     /// <summary>
     /// For an access that missed: the linear address in r8, in r9 the size, 0x100 for a store, and in bits 16-31 how many
-    /// instructions of the block are not executed if it faults. Returns a host address in r8 and 0 in r9. For a store CF says that
-    /// it goes straight to memory; if clear it goes to the scratch buffer and <see cref="Commit"/> follows it.
+    /// instructions of the block are not executed if it faults. Returns r8 and r9 whose sum is the host address. For a store CF says
+    /// that it goes straight to memory; if clear it goes to the scratch buffer and <see cref="Commit"/> follows it.
     /// </summary>
-    public byte* Memory { get; }
+    public byte* Memory(bool user, bool write) => _memory[(user ? 2 : 0) + (write ? 1 : 0)];
+
+    /// <summary>For a jump to the address in r8 that the jump cache does not know, or whose page the flat TLB does not know.</summary>
+    public byte* MissedJump(bool user) => _missedJump[user ? 1 : 0];
 
     /// <summary>
     /// Makes the store that is in the scratch buffer. Keeps flags. Returns 5 bytes behind the call's end if the block must not go on.
@@ -130,11 +146,32 @@ internal sealed unsafe class RuntimeStubs
         _e.StoreStateImmediate(Field(nameof(TranslatorState.Unexecuted)), 0);
         LoadGuest();
         _e.LoadState(Address, CpuField(nameof(CpuState.Eip)));
-        byte* miss = JumpCache.EmitJump(_e);
-        _e.Bind(miss);
-        SaveGuest();
-        _e.MoveImmediate(Rax, (uint)ExitReason.Lookup);
-        _e.JumpTo(_leaveWithReason);
+        _e.CompareState(CpuField(nameof(CpuState.Cpl)), 3);
+        byte* user = _e.JumpIf(HostCondition.Equal);
+        Emitter.Bind(JumpCache.EmitJumpInCurrentMode(_e, user: false), _missedJump[0]);
+        _e.Bind(user);
+        Emitter.Bind(JumpCache.EmitJumpInCurrentMode(_e, user: true), _missedJump[1]);
+        return start;
+    }
+
+    private byte* EmitMissedJump(bool user)
+    {
+        byte* start = _e.At;
+        _e.StoreState(Address, CpuField(nameof(CpuState.Eip)));
+        // One byte.
+        _e.MoveImmediate(Addend, 1);
+        PageWalker.EmitFetch(_e, user);
+        _e.JumpIfTo(HostCondition.AboveOrEqual, ExitLookup);
+        Emitter.Bind(JumpCache.EmitJumpInCurrentMode(_e, user), ExitLookup);
+        return start;
+    }
+
+    /// <summary>A walk that found nothing ordinary.</summary>
+    private byte* EmitGiveUp()
+    {
+        byte* start = _e.At;
+        _e.Byte(0xF8); // clc
+        _e.Byte(0xC3);
         return start;
     }
 
@@ -302,13 +339,11 @@ internal sealed unsafe class RuntimeStubs
 
     private void SaveTemporaries()
     {
-        _e.StoreState64(SharedAddend, Field(nameof(TranslatorState.SavedShared)));
         _e.StoreState64(Temporary, Field(nameof(TranslatorState.SavedTemporary)));
     }
 
     private void LoadTemporaries()
     {
-        _e.LoadState64(SharedAddend, Field(nameof(TranslatorState.SavedShared)));
         _e.LoadState64(Temporary, Field(nameof(TranslatorState.SavedTemporary)));
     }
 

@@ -22,9 +22,6 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private const uint Buckets = 1 << 16;
     private const int JoinedBytes = 32;
 
-    // Bits of CodeMode in the code key.
-    private const int ModeBits = 5;
-
     private readonly CpuState* _state;
     private readonly Mmu _mmu;
     private readonly PhysicalMemory _memory;
@@ -46,8 +43,6 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private byte* _cold;
     private uint _blockCount;
     private SlowInstruction* _slow;
-    private uint _generation = 1;
-    private CodeMode _mode;
 
     public TranslationCache(
         TranslatorMemory tables, HostFpu fpu, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, ActivityClock? clock)
@@ -64,14 +59,16 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         // Not zeroed: the system commits the pages as they are used.
         _blocks = (TranslatedBlock*)NativeMemory.Alloc(MaxBlocks, (nuint)sizeof(TranslatedBlock));
         _slowInstructions = (SlowInstruction*)NativeMemory.Alloc(SlowInstructions, (nuint)sizeof(SlowInstruction));
+        tables.Walker->Memory = memory.Base;
+        tables.Walker->Pages = memory.PageLimit;
+        tables.Walker->Code = pages.Lines;
         _emitter.At = arena.Writable;
-        Stubs = new RuntimeStubs(_emitter, arena.ToExecutable);
+        Stubs = new RuntimeStubs(_emitter, arena.ToExecutable, tables.Walker);
         Simd = new HostSimd(tables, fpu, _emitter, arena.ToExecutable);
         _hotStart = _emitter.At;
         _translator = new BlockTranslator(_emitter, Stubs, this);
         _decoder = Decoder.Create(32, _bytes, CodeBytes.Options);
         Empty();
-        NewGeneration();
     }
 
     /// <summary>How to compute flags that were not saved.</summary>
@@ -104,12 +101,8 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     /// <summary>What the next instruction is decoded as.</summary>
     public CodeMode Mode
     {
-        get => _mode;
-        set
-        {
-            _mode = value;
-            UpdateKey();
-        }
+        get => _tables.State->Mode;
+        set => _tables.State->Mode = value;
     }
 
     public void Dispose()
@@ -120,18 +113,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         NativeMemory.Free(_slowInstructions);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Nothing to do: who comes to a block has just looked where its page is.</summary>
     public void NewGeneration()
     {
-        _generation++;
-        if (_generation == 1u << (32 - ModeBits))
-        {
-            // Once in 134 million flushes: nothing from the first time round may look valid.
-            _generation = 1;
-            ClearJumps();
-        }
-
-        UpdateKey();
     }
 
     /// <inheritdoc/>
@@ -153,24 +137,18 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     /// <summary>Finds or translates the code at an address; null after a fault. The arena may be emptied: no link site outlives this.</summary>
     public byte* Find(uint eip, out TranslatedBlock* found)
     {
-        TranslatedJump* jump = JumpOf(eip);
-        ulong tag = _tables.State->JumpKey | eip;
+        CodeMode mode = Mode;
         found = null;
-        if (jump->Tag == tag)
-        {
-            return jump->Code;
-        }
-
-        uint physical = _mmu.TranslateFetch(eip);
+        uint physical = _mmu.TranslateFetchForGeneratedCode(eip, out nint addend);
         if (physical == Block.NoPage)
         {
             return null;
         }
 
-        TranslatedBlock* block = FindBlock(physical, eip, _mode);
+        TranslatedBlock* block = FindBlock(physical, eip, mode);
         if (block != null && block->SecondPage != Block.NoPage)
         {
-            uint second = _mmu.TranslateFetch((eip | 0xFFF) + 1);
+            uint second = _mmu.TranslateFetchForGeneratedCode((eip | 0xFFF) + 1, out _);
             if (second == Block.NoPage)
             {
                 return null;
@@ -196,8 +174,12 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
         found = block;
         byte* code = block->Entry + _arena.ToExecutable;
-        jump->Tag = tag;
-        jump->Code = code;
+        // A block in two pages looks at the second itself, if the flat TLB can hold that.
+        if (addend != 0 && (block->SecondPage == Block.NoPage || FlatTlb.CanHold((eip | 0xFFF) + 1)))
+        {
+            *JumpOf(eip) = new TranslatedJump { Eip = eip, Mode = mode, Code = code, Addend = addend };
+        }
+
         return code;
     }
 
@@ -244,7 +226,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         byte* joined = stackalloc byte[JoinedBytes];
         uint second = Block.NoPage;
         uint ip = eip;
-        _translator.Begin(eip, physical, _mode);
+        nint secondAddend = 0;
+        CodeMode mode = Mode;
+        _translator.Begin(eip, physical, mode);
         _bytes.SetRange(_memory.Base + physical, 0x1000 - (physical & 0xFFF));
         int count = 0;
         for (bool more = true; more;)
@@ -261,7 +245,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
                 }
 
                 uint inFirst = 0x1000 - (physical & 0xFFF);
-                second = _mmu.TranslateFetch(eip + inFirst);
+                second = _mmu.TranslateFetchForGeneratedCode(eip + inFirst, out secondAddend);
                 if (second == Block.NoPage)
                 {
                     return null;
@@ -275,14 +259,14 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
                 start = joined;
             }
 
-            more = _translator.Add(start, instruction, ip) && second == Block.NoPage && (_mode & CodeMode.SingleStep) == 0;
+            more = _translator.Add(start, instruction, ip) && second == Block.NoPage && (mode & CodeMode.SingleStep) == 0;
             ip += (uint)Math.Max(instruction.Length, 1);
             count++;
         }
 
         TranslatedBlock* block = _blocks + _blockCount++;
-        byte* entry = _translator.Finish(ref _hot, ref _cold, ref _slow, second != Block.NoPage, out byte* stale);
-        *block = new TranslatedBlock { Eip = eip, Physical = physical, SecondPage = second, Mode = _mode, Entry = entry, Stale = stale };
+        byte* entry = _translator.Finish(ref _hot, ref _cold, ref _slow, second != Block.NoPage, secondAddend, out byte* stale);
+        *block = new TranslatedBlock { Eip = eip, Physical = physical, SecondPage = second, Mode = mode, Entry = entry, Stale = stale };
         BlocksTranslated++;
         InstructionsTranslated += count;
         Register(block, ip - eip);
@@ -336,7 +320,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         TranslatedJump* jump = JumpOf(block->Eip);
         if (jump->Code == block->Entry + _arena.ToExecutable)
         {
-            jump->Tag = 0;
+            *jump = default;
         }
 
         // Whoever still comes here by a link finds the way out.
@@ -374,8 +358,6 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
     private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + JumpCache.Index(eip);
 
     private void ClearJumps() => NativeMemory.Clear(_tables.Jumps, JumpCache.Entries * (nuint)sizeof(TranslatedJump));
-
-    private void UpdateKey() => _tables.State->JumpKey = (ulong)((_generation << ModeBits) | (uint)_mode) << 32;
 
     private static uint Bucket(uint physical) => (physical ^ (physical >> 16)) & (Buckets - 1);
 }

@@ -73,6 +73,11 @@ internal sealed unsafe class Translator : IDisposable
     /// <summary>Leave all floating point to the interpreter.</summary>
     public bool AvoidsFpu { get; set; }
 
+    /// <summary>Lets translated code walk these tables, or ask the system if there are none.</summary>
+    public void SetPageTables(PageTables? tables, PhysicalMemory memory) =>
+        // A trial must see what is entered into the TLB.
+        Cache.Stubs.Walker.Use(IsExact ? null : tables, memory);
+
     /// <summary>Gets ready for code of the CPU's present mode; false if such code is not translated.</summary>
     public bool TrySelectMode()
     {

@@ -12,12 +12,17 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
     /// <summary>Entries of one flat TLB: one for each page of the linear address space.</summary>
     public const int FlatEntries = 1 << 20;
 
+    /// <summary>Pages that a view of the flat TLB may hold before it is emptied.</summary>
+    public const int MaxFilled = 32768;
+
     /// <summary>Offsets from the CPU state.</summary>
-    public const int FpuImageOffset = 0x1000, JumpOffset = 0x2000, FlatOffset = JumpOffset + (JumpCache.Entries * 16);
+    public const int FpuImageOffset = 0x1000, WalkerOffset = 0x1400, JumpOffset = 0x2000, FlatOffset = JumpOffset + JumpCache.Bytes;
 
     private const int FlatBytes = FlatEntries * 8;
+    private const int FilledOffset = FlatOffset + (4 * FlatBytes);
+    private const int FilledBytes = MaxFilled * sizeof(uint);
     private const int StateOffset = 0x1000;
-    private const long Length = StateOffset + FlatOffset + (4L * FlatBytes);
+    private const long Length = StateOffset + FilledOffset + (2L * FilledBytes);
     private const int ProtRead = 1, ProtWrite = 2, MapPrivate = 2, MapAnonymous = 0x20, MapNoReserve = 0x4000;
 
     private readonly byte* _memory;
@@ -39,6 +44,9 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
 
     public TranslatorState* State { get; }
 
+    /// <summary>What generated code needs to walk page tables.</summary>
+    public PageWalkerState* Walker => (PageWalkerState*)((byte*)Cpu + WalkerOffset);
+
     public TranslatedJump* Jumps => (TranslatedJump*)((byte*)Cpu + JumpOffset);
 
     /// <summary>Offset from the CPU state of the flat TLB for reads; the one for writes follows.</summary>
@@ -46,6 +54,12 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
 
     /// <summary>A flat TLB: for each page what to add to a linear address, or 0.</summary>
     public nint* FlatTlb(bool user, bool write) => (nint*)((byte*)Cpu + FlatTlbOffset(user, write));
+
+    /// <summary>Offset from the CPU state of the numbers of the pages that a view of the flat TLB holds.</summary>
+    public static int FilledListOffset(bool user) => FilledOffset + (user ? FilledBytes : 0);
+
+    /// <summary>The numbers of the pages that a view of the flat TLB holds.</summary>
+    public uint* FilledList(bool user) => (uint*)((byte*)Cpu + FilledListOffset(user));
 
     public void Dispose() => _ = Unmap((nint)_memory, (nuint)Length);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.InteropServices;
+using LguestPlug.Emulator.Decoding;
 
 namespace LguestPlug.Emulator.Translation;
 
@@ -17,14 +18,16 @@ internal unsafe struct TranslatorState
     /// <summary>Instructions left when generated code was left.</summary>
     public int Budget;
 
-    /// <summary>What jump cache entries must carry in their upper half.</summary>
-    public ulong JumpKey;
+    /// <summary>What the next instruction is translated as.</summary>
+    public CodeMode Mode;
 
     /// <summary>The jump (its displacement field) that wants to be linked to the block now looked up.</summary>
     public byte* PatchSite;
 
-    public ulong SavedShared;
     public ulong SavedTemporary;
+
+    /// <summary>A handle of the <see cref="Translator"/>.</summary>
+    public nint Owner;
 
     /// <summary>Linear address of a store that is made on <see cref="Scratch"/> first.</summary>
     public uint PendingAddress;
@@ -38,9 +41,6 @@ internal unsafe struct TranslatorState
     public nint MemoryHelper;
     public nint CommitHelper;
     public nint SlowHelper;
-
-    /// <summary>A handle of the <see cref="Translator"/>.</summary>
-    public nint Owner;
 
     /// <summary>Instructions of the block that was left which were taken from the budget but not executed.</summary>
     public int Unexecuted;

@@ -41,6 +41,12 @@ public struct PageWalk
     public uint ErrorCode;
 }
 
+/// <summary>Page tables that the CPU may walk itself for what is ordinary in them; whatever else it finds there it asks the system about.</summary>
+/// <param name="Directory">Guest-physical address of the page directory (4 KiB), or of the page directory pointers (32 bytes); within memory.</param>
+/// <param name="IsPae">Three levels with entries of 8 bytes (Intel SDM vol. 3, 4.4), not two with entries of 4 (4.3).</param>
+/// <param name="Limit">Linear addresses from here on are always the system's.</param>
+public readonly record struct PageTables(uint Directory, bool IsPae, uint Limit);
+
 /// <summary>
 /// The system around the CPU: descriptor tables, paging, trap delivery, time. One implementation is the lguest hypervisor; a
 /// PC would be another. All members are called on the CPU's thread.
