@@ -28,8 +28,6 @@ public sealed unsafe class Cpu : IDisposable
     private readonly Translator? _translator;
     private readonly LockstepRunner? _lockstep;
     private readonly ActivityClock? _clock;
-    private CodeMode _segmentMode;
-    private bool _segmentModeIsKnown;
 
     /// <summary>A processor with all registers 0 and no usable segment.</summary>
     /// <param name="memory">Guest memory; must stay mapped until <see cref="Dispose"/>.</param>
@@ -55,6 +53,7 @@ public sealed unsafe class Cpu : IDisposable
         State->SystemFlags = 2;
         State->InstructionLimit = long.MaxValue;
         State->Mxcsr = 0x1F80;
+        State->SegmentMode = CpuState.UnknownMode;
         X87.Initialize(&State->Fpu);
         _pages = new CodePages(memory);
         ReplayedSystem? replayed = execution == CpuExecution.Lockstep ? new ReplayedSystem(system) : null;
@@ -63,7 +62,7 @@ public sealed unsafe class Cpu : IDisposable
         _pages.Add(_code);
         _executor = new InstructionExecutor(this, _mmu, replayed ?? system);
         _interpreter = new Interpreter(State, _mmu, _code, _executor);
-        _translator = arena == null ? null : new Translator(this, _tables!, arena, _mmu, memory, _pages, _executor, clock) { IsExact = replayed != null };
+        _translator = arena == null ? null : new Translator(this, system, _tables!, arena, _mmu, memory, _pages, _executor, clock) { IsExact = replayed != null };
         _lockstep = replayed == null ? null : new LockstepRunner(this, _mmu, memory, _code, _interpreter, _executor, _translator!, replayed);
     }
 
@@ -119,13 +118,12 @@ public sealed unsafe class Cpu : IDisposable
     {
         get
         {
-            if (!_segmentModeIsKnown)
+            if (State->SegmentMode == CpuState.UnknownMode)
             {
-                _segmentMode = FindSegmentMode();
-                _segmentModeIsKnown = true;
+                State->SegmentMode = (uint)FindSegmentMode();
             }
 
-            return _segmentMode;
+            return (CodeMode)State->SegmentMode;
         }
     }
 
@@ -145,7 +143,7 @@ public sealed unsafe class Cpu : IDisposable
             _mmu.Select(State->Cpl == 3);
         }
 
-        _segmentModeIsKnown = false;
+        State->SegmentMode = CpuState.UnknownMode;
     }
 
     /// <summary>
@@ -153,6 +151,18 @@ public sealed unsafe class Cpu : IDisposable
     /// The caller flushes the TLB.
     /// </summary>
     public void SetPageTables(PageTables? tables) => _translator?.SetPageTables(tables, Memory);
+
+    /// <summary>
+    /// Tells what an INT n in ring 3 does if all its checks pass, so that translated code may do it without asking the system; null if each is the system's.
+    /// To be called anew when anything of it changes.
+    /// </summary>
+    public void SetSystemCall(in SystemCall? call) => _translator?.SetSystemCall(call);
+
+    /// <summary>To be called by a system that <see cref="CpuSystem.KeepsSegmentsCurrent"/> when it has changed descriptors.</summary>
+    public void NoteChangedDescriptors() => _executor.NoteChangedDescriptors();
+
+    /// <summary>System calls that the system was not asked about.</summary>
+    internal long SystemCalls => _translator?.SystemCalls ?? 0;
 
     /// <summary>Drops every translation.</summary>
     public void FlushTlb() => _mmu.Flush();
@@ -283,7 +293,7 @@ public sealed unsafe class Cpu : IDisposable
     internal void RefreshSegments()
     {
         _mmu.Select(State->Cpl == 3);
-        _segmentModeIsKnown = false;
+        State->SegmentMode = CpuState.UnknownMode;
     }
 
     private static ExecutableMemory? Arena(CpuExecution execution)
@@ -323,6 +333,14 @@ public sealed unsafe class Cpu : IDisposable
         _system.OnTrap(trap);
     }
 
+    /// <summary>A code segment that translated code can run in.</summary>
+    internal static bool IsFlatCode(in Segment g) => IsFlat(g, CodeType, CodeTypeMask) && (g.Access & DefaultSize) != 0;
+
+    /// <summary>A stack segment that translated code can use.</summary>
+    internal static bool IsFlatStack(in Segment g) => IsFlat(g, WritableData, WritableDataMask) && (g.Access & DefaultSize) != 0;
+
+    private static bool IsFlat(in Segment g, uint type, uint mask) => g.Base == 0 && g.Limit == uint.MaxValue && (g.Access & mask) == type;
+
     private CodeMode FindSegmentMode()
     {
         CpuState* s = State;
@@ -332,8 +350,6 @@ public sealed unsafe class Cpu : IDisposable
         return (flat ? CodeMode.None : CodeMode.Segmented)
             | (s->Cpl == 3 ? CodeMode.User : CodeMode.None)
             | ((s->Cs.Access & DefaultSize) == 0 ? CodeMode.SixteenBit : CodeMode.None);
-
-        static bool IsFlat(in Segment g, uint type, uint mask) => g.Base == 0 && g.Limit == uint.MaxValue && (g.Access & mask) == type;
 
         // FS and GS may have a base and a limit, but no rights to check.
         static bool IsPlain(in Segment g) => !g.IsUsable || (g.Access & WritableDataMask) == WritableData;

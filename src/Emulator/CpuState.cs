@@ -105,6 +105,12 @@ public unsafe struct CpuState
     /// <summary>The TLB of the current privilege (user or supervisor view).</summary>
     public TlbEntry* Tlb;
 
+    /// <summary>What the segment registers mean for decoding (CodeMode); <see cref="UnknownMode"/> until somebody asks.</summary>
+    internal uint SegmentMode;
+
+    /// <summary>In <see cref="SegmentMode"/>: to be found.</summary>
+    internal const uint UnknownMode = uint.MaxValue;
+
     /// <summary>ES, CS, SS, DS, FS, GS.</summary>
     public Segment Es, Cs, Ss, Ds, Fs, Gs;
 

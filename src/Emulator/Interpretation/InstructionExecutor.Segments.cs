@@ -358,7 +358,21 @@ internal sealed unsafe partial class InstructionExecutor
             }
         }
 
+        _cpu.Translator?.NoteReturn(_knownReturn.Cpl, code, stack);
+
         return SlowResult.Leave;
+    }
+
+    /// <summary>The system has changed descriptors.</summary>
+    internal void NoteChangedDescriptors()
+    {
+        ref KnownReturn known = ref _knownReturn;
+        if (!_system.TryReadDescriptor(known.Code.Selector, out ulong code) || code != known.CodeDescriptor
+            || !_system.TryReadDescriptor(known.Stack.Selector, out ulong stack) || stack != known.StackDescriptor)
+        {
+            known = default;
+            _cpu.Translator?.ForgetReturn();
+        }
     }
 
     /// <summary>

@@ -21,10 +21,15 @@ internal sealed class EventCounts
     /// <summary>NOTIFY hypercalls that nobody but the launcher could see to.</summary>
     public long LauncherNotifies;
 
-    /// <summary>The traps that happened, without hypercalls.</summary>
-    public SortedDictionary<int, long> TrapsByVector()
+    /// <summary>The traps that happened, without hypercalls. <paramref name="systemCalls"/>: those the CPU saw to itself.</summary>
+    public SortedDictionary<int, long> TrapsByVector(long systemCalls)
     {
         SortedDictionary<int, long> traps = ByIndex(Traps);
+        if (systemCalls != 0)
+        {
+            traps[(int)GateTable.SystemCallVector] = traps.GetValueOrDefault((int)GateTable.SystemCallVector) + systemCalls;
+        }
+
         traps.Remove((int)Hypercall.Vector);
         return traps;
     }

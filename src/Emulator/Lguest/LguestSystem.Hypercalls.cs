@@ -42,6 +42,8 @@ internal sealed unsafe partial class LguestSystem
         if (_descriptors.HasChanged && !_death.IsDead)
         {
             _segments.ReloadChanged();
+            _cpu.NoteChangedDescriptors();
+            UpdateSystemCall();
         }
     }
 
@@ -143,6 +145,7 @@ internal sealed unsafe partial class LguestSystem
                 break;
             case Hypercall.LoadIdtEntry:
                 _gates.Load(call.Arg1, call.Arg2, call.Arg3);
+                UpdateSystemCall();
                 break;
             case Hypercall.SetStack:
                 SetStack(call.Arg1, call.Arg2, call.Arg3);
@@ -264,6 +267,7 @@ internal sealed unsafe partial class LguestSystem
 
         _traps.StackSegment = (ushort)segment;
         _traps.StackPointer = pointer;
+        UpdateSystemCall();
         for (uint i = 0; i < pages; i++)
         {
             uint address = pointer - 1 - (i * PageSize);
@@ -278,6 +282,18 @@ internal sealed unsafe partial class LguestSystem
                 return;
             }
         }
+    }
+
+    // A trap gate that ring 3 may use: nothing of it is virtual.
+    private void UpdateSystemCall()
+    {
+        const uint Vector = GateTable.SystemCallVector;
+        ref readonly Gate gate = ref _gates[Vector];
+        bool isPlain = gate is { IsPresent: true, Dpl: 3 } && _gates.IsDirect(Vector) && _cpu.Trace == null;
+        _cpu.SetSystemCall(isPlain && _segments.TryRead(SegmentRegister.Ss, _traps.StackSegment, out Segment stack)
+            && _segments.TryRead(SegmentRegister.Cs, DescriptorTable.KernelCode, out Segment code)
+                ? new SystemCall(Vector, gate.Offset, _traps.StackPointer, code, stack)
+                : null);
     }
 
     private void SetClockEvent(uint nanoseconds)

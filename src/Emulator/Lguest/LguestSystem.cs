@@ -75,7 +75,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         InstructionsInterpreted = _cpu.InstructionsInterpreted,
         Translation = _cpu.Translation,
         Memory = _cpu.MemoryStatistics,
-        Traps = _counts.TrapsByVector(),
+        Traps = _counts.TrapsByVector(_cpu.SystemCalls),
         Interrupts = _counts.InterruptsByLine(),
         Hypercalls = EventCounts.ByName(_counts.Hypercalls),
         AsyncHypercalls = EventCounts.ByName(_counts.AsyncHypercalls),
@@ -128,6 +128,8 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
     public override WalkStatus Probe(uint address, PageAccess access, out PageWalk walk, out bool hasEffect) =>
         _space.Probe(address, access, out walk, out hasEffect);
+
+    public override bool KeepsSegmentsCurrent => true;
 
     public override bool TryReadDescriptor(ushort selector, out ulong descriptor) => _descriptors.TryRead(selector, out descriptor);
 

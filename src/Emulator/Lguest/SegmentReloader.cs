@@ -41,6 +41,18 @@ internal sealed unsafe class SegmentReloader(Cpu cpu, DescriptorTable table, Gue
     /// <summary>Reads the segment that a trap switches to; kills the guest and returns false if it will not do.</summary>
     public bool TryReadForTrap(SegmentRegister register, ushort selector, out Segment segment)
     {
+        if (TryRead(register, selector, out segment))
+        {
+            return true;
+        }
+
+        KillForSegment();
+        return false;
+    }
+
+    /// <summary>Reads a segment; false if it will not do.</summary>
+    public bool TryRead(SegmentRegister register, ushort selector, out Segment segment)
+    {
         ref Known known = ref register == SegmentRegister.Cs ? ref _knownCode : ref _knownStack;
         if (table.TryRead(selector, out ulong descriptor))
         {
@@ -59,7 +71,6 @@ internal sealed unsafe class SegmentReloader(Cpu cpu, DescriptorTable table, Gue
         }
 
         segment = default;
-        KillForSegment();
         return false;
     }
 

@@ -78,8 +78,11 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Pages entered so far into the TLB that generated code looks into.</summary>
     public long FlatFills => _flat == null ? 0 : _flat.Fills + _flat.NativeFills;
 
+    /// <summary>The user or the supervisor view.</summary>
+    public TlbEntry* Tlb(bool user) => (user ? _user : _supervisor).Entries;
+
     /// <summary>Makes the user or the supervisor view current.</summary>
-    public void Select(bool user) => _state->Tlb = (user ? _user : _supervisor).Entries;
+    public void Select(bool user) => _state->Tlb = Tlb(user);
 
     public void Flush()
     {

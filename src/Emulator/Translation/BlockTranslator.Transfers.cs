@@ -93,6 +93,28 @@ internal sealed unsafe partial class BlockTranslator
         }
     }
 
+    /// <summary>If the instruction is a system call or its return, tries that without the interpreter.</summary>
+    private void TryCrossRing(in GuestInstruction i)
+    {
+        const int Int = 0xCD, InterruptReturn = 0xCF;
+        bool user = (_mode & CodeMode.User) != 0;
+        if (i.Treatment != Treatment.InterpretLast || (_mode & CodeMode.SingleStep) != 0)
+        {
+            return;
+        }
+
+        if (i.Opcode == Int && user)
+        {
+            _e.MoveImmediate(Address, i.Next);
+            _e.MoveImmediate(Addend, (byte)i.ImmediateValue);
+            _e.CallTo(_cache.RingCrossing.SystemCall);
+        }
+        else if (i.Opcode == InterruptReturn && i.Prefix == 0 && !user)
+        {
+            _e.CallTo(_cache.RingCrossing.Return);
+        }
+    }
+
     // ---- the interpreter ------------------------------------------------------------------------------------------------
 
     /// <summary>Lets the interpreter execute an instruction. Flags are in the state, before and after.</summary>

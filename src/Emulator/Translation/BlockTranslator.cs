@@ -302,6 +302,7 @@ internal sealed unsafe partial class BlockTranslator
                 break;
             default:
                 LoseFlags(k);
+                TryCrossRing(i);
                 Interpret(ref i, k);
                 _flags = FlagsAt.Memory;
                 _fpuIsLoaded = false;

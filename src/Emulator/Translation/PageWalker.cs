@@ -30,9 +30,11 @@ internal unsafe struct PageWalkerState
     /// <summary>Walks that found what they looked for.</summary>
     public long Walks;
 
-    /// <summary>Where to go for an access that missed: by 2 for a user's plus 1 for a store; and for a fetch, by 1 for a user's.</summary>
+    /// <summary>Where to go for an access that missed: by 2 for a user's plus 1 for a store.</summary>
     public fixed ulong Access[4];
-    public fixed ulong Fetch[2];
+
+    /// <summary>The same for an access that may be given up.</summary>
+    public fixed ulong Attempt[4];
 
     public uint SavedInformation;
 }
@@ -52,7 +54,7 @@ internal sealed unsafe class PageWalker
     private readonly nint _toExecutable;
     private readonly PageWalkerState* _state;
     private readonly byte*[] _access = new byte*[8];
-    private readonly byte*[] _fetch = new byte*[4];
+    private readonly byte*[] _attempt = new byte*[8];
     private readonly byte* _accessSlowly;
     private readonly byte* _giveUp;
     private byte** _slow;
@@ -63,7 +65,7 @@ internal sealed unsafe class PageWalker
     /// <param name="toExecutable">From there to where code is executed.</param>
     /// <param name="state">What they use.</param>
     /// <param name="accessSlowly">Where an access goes that is not ordinary, with r8, r9 and r11 as they were.</param>
-    /// <param name="giveUp">Where a fetch goes, likewise.</param>
+    /// <param name="giveUp">Where an access goes that may be given up, likewise.</param>
     public PageWalker(Emitter e, nint toExecutable, PageWalkerState* state, byte* accessSlowly, byte* giveUp)
     {
         _e = e;
@@ -77,10 +79,10 @@ internal sealed unsafe class PageWalker
             {
                 for (int write = 0; write < 2; write++)
                 {
-                    _access[(pae * 4) + (user * 2) + write] = EmitWalk(user != 0, write != 0, pae != 0, accessSlowly);
+                    int n = (pae * 4) + (user * 2) + write;
+                    _access[n] = EmitWalk(user != 0, write != 0, pae != 0, accessSlowly);
+                    _attempt[n] = EmitWalk(user != 0, write != 0, pae != 0, giveUp);
                 }
-
-                _fetch[(pae * 2) + user] = EmitWalk(user != 0, write: false, pae != 0, giveUp);
             }
         }
 
@@ -96,11 +98,7 @@ internal sealed unsafe class PageWalker
         for (int n = 0; n < 4; n++)
         {
             _state->Access[n] = (ulong)((tables == null ? _accessSlowly : _access[(pae * 4) + n]) + _toExecutable);
-        }
-
-        for (int n = 0; n < 2; n++)
-        {
-            _state->Fetch[n] = (ulong)((tables == null ? _giveUp : _fetch[(pae * 2) + n]) + _toExecutable);
+            _state->Attempt[n] = (ulong)((tables == null ? _giveUp : _attempt[(pae * 4) + n]) + _toExecutable);
         }
     }
 
@@ -110,9 +108,9 @@ internal sealed unsafe class PageWalker
     public static void EmitAccess(Emitter e, bool user, bool write) =>
         e.Memory(0xFF, 4, State, Field(nameof(PageWalkerState.Access)) + (((user ? 2 : 0) + (write ? 1 : 0)) * 8));
 
-    /// <summary>Writes a call of the walk for fetching from the address in r8.</summary>
-    public static void EmitFetch(Emitter e, bool user) =>
-        e.Memory(0xFF, 2, State, Field(nameof(PageWalkerState.Fetch)) + (user ? 8 : 0));
+    /// <summary>Writes a call of the walk for as many bytes as r9 says at the address in r8. CF is set if r9 then holds the addend.</summary>
+    public static void EmitAttempt(Emitter e, bool user, bool write) =>
+        e.Memory(0xFF, 2, State, Field(nameof(PageWalkerState.Attempt)) + (((user ? 2 : 0) + (write ? 1 : 0)) * 8));
 
     /// <summary>
     /// One walk: the linear address in r8, in r9 the size and whatever the slow way wants to know. Returns with the addend in r9 and CF

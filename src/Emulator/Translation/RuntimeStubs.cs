@@ -160,7 +160,7 @@ internal sealed unsafe class RuntimeStubs
         _e.StoreState(Address, CpuField(nameof(CpuState.Eip)));
         // One byte.
         _e.MoveImmediate(Addend, 1);
-        PageWalker.EmitFetch(_e, user);
+        PageWalker.EmitAttempt(_e, user, write: false);
         _e.JumpIfTo(HostCondition.AboveOrEqual, ExitLookup);
         Emitter.Bind(JumpCache.EmitJumpInCurrentMode(_e, user), ExitLookup);
         return start;

@@ -64,6 +64,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         tables.Walker->Code = pages.Lines;
         _emitter.At = arena.Writable;
         Stubs = new RuntimeStubs(_emitter, arena.ToExecutable, tables.Walker);
+        RingCrossing = new RingCrossing(_emitter, Stubs);
         Simd = new HostSimd(tables, fpu, _emitter, arena.ToExecutable);
         _hotStart = _emitter.At;
         _translator = new BlockTranslator(_emitter, Stubs, this);
@@ -76,6 +77,9 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     /// <summary>The shared pieces of code.</summary>
     public RuntimeStubs Stubs { get; }
+
+    /// <summary>System calls and returns.</summary>
+    public RingCrossing RingCrossing { get; }
 
     /// <summary>Executes single MMX and SSE instructions.</summary>
     public HostSimd Simd { get; }

@@ -26,17 +26,24 @@ internal sealed unsafe class Translator : IDisposable
     private readonly ExecutableMemory _arena;
     private readonly GCHandle _self;
     private readonly Cpu _cpu;
+    private readonly RingCrossingState* _crossing;
+    private readonly bool _keepsSegmentsCurrent;
     private readonly ActivityClock? _clock;
     private readonly TranslatorCounts _counts = new();
     private long _limit;
 
     public Translator(
-        Cpu cpu, TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor, ActivityClock? clock)
+        Cpu cpu, CpuSystem system, TranslatorMemory tables, ExecutableMemory arena, Mmu mmu, PhysicalMemory memory, CodePages pages, InstructionExecutor executor, ActivityClock? clock)
     {
         _cpu = cpu;
         _state = tables.Cpu;
         _local = tables.State;
         _mmu = mmu;
+        _keepsSegmentsCurrent = system.KeepsSegmentsCurrent;
+        _crossing = tables.RingCrossing;
+        _crossing->Vector = _crossing->ReturnLevel = RingCrossing.None;
+        _crossing->SupervisorTlb = mmu.Tlb(user: false);
+        _crossing->UserTlb = mmu.Tlb(user: true);
         _pages = pages;
         _executor = executor;
         _arena = arena;
@@ -77,6 +84,39 @@ internal sealed unsafe class Translator : IDisposable
     public void SetPageTables(PageTables? tables, PhysicalMemory memory) =>
         // A trial must see what is entered into the TLB.
         Cache.Stubs.Walker.Use(IsExact ? null : tables, memory);
+
+    /// <summary>System calls made in generated code.</summary>
+    public long SystemCalls => _crossing->Calls;
+
+    /// <summary>Lets generated code make this system call, or none.</summary>
+    public void SetSystemCall(in SystemCall? call)
+    {
+        const uint FrameBytes = 20, PageBytes = 0x1000;
+        _crossing->Vector = RingCrossing.None;
+        if (call is { } c && !IsExact && Cpu.IsFlatCode(c.Code) && Cpu.IsFlatStack(c.Stack) && ((c.StackTop - 1) & (PageBytes - 1)) >= FrameBytes - 1)
+        {
+            _crossing->Handler = c.Handler;
+            _crossing->StackTop = c.StackTop;
+            _crossing->HandlerCode = c.Code;
+            _crossing->HandlerStack = c.Stack;
+            _crossing->Vector = c.Vector;
+        }
+    }
+
+    /// <summary>A return to an outer level passed all checks: the same may be made in generated code until <see cref="ForgetReturn"/>.</summary>
+    public void NoteReturn(uint fromLevel, in Segment code, in Segment stack)
+    {
+        if (!IsExact && _keepsSegmentsCurrent && (code.Selector & 3) == 3 && Cpu.IsFlatCode(code) && Cpu.IsFlatStack(stack))
+        {
+            _crossing->SegmentsAreCurrent = 1;
+            _crossing->ReturnCode = code;
+            _crossing->ReturnStack = stack;
+            _crossing->ReturnLevel = fromLevel;
+        }
+    }
+
+    /// <summary>The descriptors of the noted return have changed.</summary>
+    public void ForgetReturn() => _crossing->ReturnLevel = RingCrossing.None;
 
     /// <summary>Gets ready for code of the CPU's present mode; false if such code is not translated.</summary>
     public bool TrySelectMode()

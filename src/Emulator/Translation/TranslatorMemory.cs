@@ -16,7 +16,7 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
     public const int MaxFilled = 32768;
 
     /// <summary>Offsets from the CPU state.</summary>
-    public const int FpuImageOffset = 0x1000, WalkerOffset = 0x1400, JumpOffset = 0x2000, FlatOffset = JumpOffset + JumpCache.Bytes;
+    public const int FpuImageOffset = 0x1000, WalkerOffset = 0x1400, RingCrossingOffset = 0x1500, JumpOffset = 0x2000, FlatOffset = JumpOffset + JumpCache.Bytes;
 
     private const int FlatBytes = FlatEntries * 8;
     private const int FilledOffset = FlatOffset + (4 * FlatBytes);
@@ -46,6 +46,9 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
 
     /// <summary>What generated code needs to walk page tables.</summary>
     public PageWalkerState* Walker => (PageWalkerState*)((byte*)Cpu + WalkerOffset);
+
+    /// <summary>What generated code needs for system calls.</summary>
+    public RingCrossingState* RingCrossing => (RingCrossingState*)((byte*)Cpu + RingCrossingOffset);
 
     public TranslatedJump* Jumps => (TranslatedJump*)((byte*)Cpu + JumpOffset);
 

@@ -47,6 +47,14 @@ public struct PageWalk
 /// <param name="Limit">Linear addresses from here on are always the system's.</param>
 public readonly record struct PageTables(uint Directory, bool IsPae, uint Limit);
 
+/// <summary>What a system call does: INT n in ring 3 switches to the handler's stack, pushes SS, ESP, EFLAGS, CS and EIP there, and goes to the handler.</summary>
+/// <param name="Vector">n.</param>
+/// <param name="Handler">Linear address of the handler.</param>
+/// <param name="StackTop">The handler's ESP before anything is pushed.</param>
+/// <param name="Code">Its CS; the RPL is its privilege level.</param>
+/// <param name="Stack">Its SS.</param>
+public readonly record struct SystemCall(uint Vector, uint Handler, uint StackTop, Segment Code, Segment Stack);
+
 /// <summary>
 /// The system around the CPU: descriptor tables, paging, trap delivery, time. One implementation is the lguest hypervisor; a
 /// PC would be another. All members are called on the CPU's thread.
@@ -68,6 +76,12 @@ public abstract class CpuSystem
 
     /// <summary>Reads the descriptor a selector names from GDT or LDT; false when it lies outside the table. The null selector is not asked for.</summary>
     public abstract bool TryReadDescriptor(ushort selector, out ulong descriptor);
+
+    /// <summary>
+    /// True if segment registers always hold what the tables say, because the system reloads them when it changes a descriptor and calls
+    /// <see cref="Cpu.NoteChangedDescriptors"/>.
+    /// </summary>
+    public virtual bool KeepsSegmentsCurrent => false;
 
     /// <summary>
     /// Takes a trap: changes the CPU's state so that the handler runs next (or, for an emulated instruction, so that execution goes
