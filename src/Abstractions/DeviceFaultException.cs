@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 namespace LguestPlug;
 
-/// <summary>The end of a device, because its driver broke the rules. What to do with the guest is the host's to decide.</summary>
+/// <summary>
+/// The end of a device, because its driver broke the rules of the ring or of the device type. Let it leave the queue's service:
+/// all services of the device end, and what to do with the guest is the host's to decide.
+/// </summary>
+/// <remarks>A service throws what <see cref="IVirtqueue.Fault"/> made.</remarks>
 public sealed class DeviceFaultException : Exception
 {
     /// <summary>A fault in a queue.</summary>

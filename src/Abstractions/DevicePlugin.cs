@@ -2,6 +2,7 @@
 namespace LguestPlug;
 
 /// <summary>The entry class of a plugin as a host sees it. Authors derive from <see cref="DevicePlugin{TOptions}"/>.</summary>
+/// <remarks>A host makes one instance for each device that is asked for, on its main thread.</remarks>
 public abstract class DevicePlugin
 {
     private protected DevicePlugin()
@@ -14,6 +15,7 @@ public abstract class DevicePlugin
     /// <summary>Creates a device from bound and validated options.</summary>
     /// <param name="options">An instance of <see cref="OptionsType"/>.</param>
     /// <param name="context">What the host offers this one device.</param>
+    /// <exception cref="DeviceSetupException">The device cannot be made.</exception>
     public abstract VirtioDevice CreateDevice(object options, IDeviceContext context);
 }
 
@@ -45,11 +47,13 @@ public abstract class DevicePlugin<TOptions> : DevicePlugin
     public sealed override VirtioDevice CreateDevice(object options, IDeviceContext context) => Create((TOptions)options, context);
 
     /// <summary>
-    /// Creates a device. Open here every file, socket or interface the device will ever need: afterwards the host may change
-    /// its root directory and give up its privileges.
+    /// Creates a device; called once, on the host's main thread, before there is a guest. Open here every file, socket or
+    /// interface the device will ever need: afterwards the host may change its root directory and give up its privileges. May
+    /// block for a while; the guest starts when all devices are made.
     /// </summary>
     /// <param name="options">Bound and validated options.</param>
     /// <param name="context">What the host offers this one device; valid until the device is disposed.</param>
+    /// <returns>The device; the host disposes it.</returns>
     /// <exception cref="DeviceSetupException">The device cannot be made; the message says what was wrong and what was expected.</exception>
     public abstract VirtioDevice Create(TOptions options, IDeviceContext context);
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 namespace LguestPlug;
 
-/// <summary>A device cannot be made. The message is shown to the user as it is: name the option or file, and say what was expected.</summary>
+/// <summary>
+/// A device cannot be made. The message is shown to the user as it is, behind the option that asked for the device: name the
+/// file or value, and say what was expected. Any other exception is reported as a defect of the plugin.
+/// </summary>
 public sealed class DeviceSetupException : Exception
 {
     /// <summary>Creates the exception.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace LguestPlug;
 
 /// <summary>What came of moving bytes between guest memory and a file descriptor. Interrupted calls are repeated, never reported.</summary>
-/// <param name="Bytes">The number of bytes moved, also when an error ended it.</param>
+/// <param name="Bytes">The number of bytes moved, also when an error ended it; the chain's position moved by as many.</param>
 /// <param name="Error">The Linux error number that ended it, or 0.</param>
 public readonly record struct TransferResult(long Bytes, int Error)
 {
@@ -20,6 +20,6 @@ public readonly record struct TransferResult(long Bytes, int Error)
     /// <summary>Nobody will ever read what is written (EPIPE).</summary>
     public bool BrokenPipe => Error == Epipe;
 
-    /// <summary>The system's text for <see cref="Error"/>.</summary>
+    /// <summary>The system's text for <see cref="Error"/>: "Broken pipe".</summary>
     public string ErrorText => Marshal.GetPInvokeErrorMessage(Error);
 }

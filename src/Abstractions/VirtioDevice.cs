@@ -6,10 +6,12 @@ namespace LguestPlug;
 /// is on.
 /// </summary>
 /// <remarks>
-/// One instance lives as long as the host's process, over any number of guest reboots:
+/// <para>One instance lives as long as the host's process, over any number of guest reboots:
 /// created → (<see cref="Start"/> → queue services run → services have ended → <see cref="Reset"/>)* → disposed.
-/// <see cref="Start"/>, <see cref="Reset"/> and <see cref="IDisposable.Dispose"/> never overlap with each other nor with a
-/// queue service, so they need no locks. Services of different queues do run at the same time.
+/// <see cref="Reset"/> comes only after a <see cref="Start"/>, and a device need never be started.</para>
+/// <para><see cref="Start"/>, <see cref="Reset"/> and <see cref="IDisposable.Dispose"/> may be called on different threads, but
+/// never overlap with each other nor with a queue service, and each sees what the others wrote: they need no locks. Services of
+/// different queues do run at the same time, each on a thread of its own. The properties may be read on any thread.</para>
 /// </remarks>
 public abstract class VirtioDevice : IDisposable
 {
@@ -23,12 +25,12 @@ public abstract class VirtioDevice : IDisposable
     public virtual ulong Features => 0;
 
     /// <summary>
-    /// The configuration bytes, in the layout of the device type, little-endian. At most 255 bytes on the lguest bus. Read
-    /// after creation and again after <see cref="IDeviceContext.ConfigChanged"/>.
+    /// The configuration bytes, in the layout of the device type, little-endian, always of the same length. At most 255 bytes on
+    /// the lguest bus. Read after creation, at each boot of the guest, and in <see cref="IDeviceContext.ConfigChanged"/>.
     /// </summary>
     public virtual ReadOnlyMemory<byte> Config => ReadOnlyMemory<byte>.Empty;
 
-    /// <summary>The queues, in the order the device type defines. Read once, after creation.</summary>
+    /// <summary>The queues, in the order the device type defines; their index is their number for the driver. Read once, after creation.</summary>
     public abstract IReadOnlyList<QueueDefinition> Queues { get; }
 
     /// <summary>What this very device is, in a few words: "tun tap0: 192.168.19.1". Shown when the host is verbose.</summary>
@@ -40,7 +42,10 @@ public abstract class VirtioDevice : IDisposable
     /// </summary>
     public virtual string? HelpIfUnused => null;
 
-    /// <summary>The driver has accepted features; the queue services start right after this returns.</summary>
+    /// <summary>
+    /// The driver has accepted features; the queue services start right after this returns. The guest waits for it: be quick.
+    /// An exception ends the host with one line that names the device.
+    /// </summary>
     /// <param name="acceptedFeatures">The accepted bits; always a subset of <see cref="Features"/>.</param>
     public virtual void Start(ulong acceptedFeatures)
     {
@@ -49,12 +54,13 @@ public abstract class VirtioDevice : IDisposable
     /// <summary>
     /// The driver, a reboot or the host has stopped the device: all queue services have ended. Return to the state after
     /// creation; keep files and interfaces open, they may be impossible to open again. Not called for a device never started.
+    /// The guest waits for it: be quick.
     /// </summary>
     public virtual void Reset()
     {
     }
 
-    /// <summary>Releases what the device holds.</summary>
+    /// <summary>Releases what the device holds. The host calls it once, at its end; the device was reset before if it was started.</summary>
     public void Dispose()
     {
         Dispose(disposing: true);

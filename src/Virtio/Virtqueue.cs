@@ -80,7 +80,7 @@ public sealed unsafe class Virtqueue : IVirtqueue
     /// <inheritdoc/>
     public ulong AcceptedFeatures { get; }
 
-    /// <inheritdoc/>
+    /// <summary>True when chains were completed since the driver was last interrupted.</summary>
     public bool HasUnsignalledCompletions => _state.UnsignalledCompletions != 0;
 
     /// <inheritdoc/>

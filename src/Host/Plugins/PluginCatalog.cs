@@ -97,7 +97,7 @@ internal sealed class PluginCatalog
             var type = loader.LoadDefaultAssembly().GetType(candidate.TypeName)
                 ?? throw Broken($"it has no class {candidate.TypeName}");
             if (!type.IsAssignableTo(typeof(DevicePlugin)))
-                throw Broken(ContractCopy(type) ?? $"{candidate.TypeName} does not derive from {nameof(DevicePlugin)}<TOptions>");
+                throw Broken($"{candidate.TypeName} does not derive from {nameof(DevicePlugin)}<TOptions>");
             if (type.IsAbstract || type.GetConstructor(Type.EmptyTypes) is null)
                 throw Broken($"{candidate.TypeName} has no public constructor without parameters");
             return (DevicePlugin)Activator.CreateInstance(type)!;
@@ -106,17 +106,6 @@ internal sealed class PluginCatalog
         {
             throw Broken((e.InnerException ?? e).Message.ReplaceLineEndings(" "), e);
         }
-    }
-
-    /// <summary>Two copies of the contract are two different types; say so when that is what happened.</summary>
-    private static string? ContractCopy(Type type)
-    {
-        for (var b = type.BaseType; b is not null; b = b.BaseType)
-        {
-            if (b.FullName == typeof(DevicePlugin).FullName)
-                return $"it brings its own copy of the device contract ({b.Assembly.GetName().Version} from {b.Assembly.Location}); this lguest has {typeof(DevicePlugin).Assembly.GetName().Version}";
-        }
-        return null;
     }
 
     private static IEnumerable<string> AssembliesIn(string folder)

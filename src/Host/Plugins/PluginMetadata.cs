@@ -11,7 +11,7 @@ namespace LguestPlug.Host.Plugins;
 internal static class PluginMetadata
 {
     private static readonly string ContractName = typeof(DevicePlugin).Assembly.GetName().Name!;
-    private static readonly Version HostContract = typeof(DevicePlugin).Assembly.GetName().Version!;
+    private static readonly Version HostContract = new(DeviceContract.Major, DeviceContract.Minor);
 
     /// <returns>The announced devices; none for an assembly that is no plugin.</returns>
     /// <exception cref="BadImageFormatException">The file is not an assembly.</exception>
@@ -69,30 +69,33 @@ internal static class PluginMetadata
         MetadataReader metadata, CustomAttribute attribute, (string Assembly, Version Version) contract, string path)
     {
         var version = metadata.GetAssemblyDefinition().Version.ToString(3);
-        var mismatch = Mismatch(contract);
         try
         {
             var value = attribute.DecodeValue(AttributeTypes.Instance);
             var name = Argument<string>(value, 0) ?? "";
             var type = Argument<string>(value, 1) ?? "";
-            var revision = value.FixedArguments.Length > 2 ? Argument<int>(value, 2) : 0;
+            var minor = Argument<int>(value, 2);
             var summary = value.NamedArguments.FirstOrDefault(a => a.Name == nameof(DevicePluginAttribute.Summary)).Value as string;
-            if (revision > DeviceContract.Revision)
-                mismatch ??= $"built for revision {revision} of the device contract; this lguest has revision {DeviceContract.Revision}";
-            return new(name, type.Split(',')[0], summary ?? "", version, path, mismatch);
+            return new(name, type.Split(',')[0], summary ?? "", version, path, Mismatch(contract, minor));
         }
         catch (BadImageFormatException)
         {
-            return new("", "", "", version, path, mismatch ?? "its announcement cannot be read");
+            return new("", "", "", version, path, Mismatch(contract, 0) ?? "its announcement cannot be read");
         }
     }
 
-    private static string? Mismatch((string Assembly, Version Version) contract)
+    /// <summary>Why a plugin built against that contract cannot be used here, or null.</summary>
+    /// <param name="contract">The assembly the announcement refers to.</param>
+    /// <param name="minor">The minor version the announcement was compiled with; the assembly's own is 0 in all of a major version.</param>
+    private static string? Mismatch((string Assembly, Version Version) contract, int minor)
     {
         if (contract.Assembly != ContractName)
             return $"announced with a device contract of its own ({contract.Assembly} {contract.Version}); this lguest has {ContractName} {HostContract}";
-        if (contract.Version.Major != HostContract.Major || contract.Version > HostContract)
-            return $"built for device contract {contract.Version}; this lguest has {HostContract}";
+        var built = new Version(contract.Version.Major, Math.Max(contract.Version.Minor, minor));
+        if (built > HostContract)
+            return $"built for device contract {built}, but this lguest has {HostContract}: it needs a newer lguest";
+        if (built.Major < HostContract.Major)
+            return $"built for device contract {built}, but this lguest has {HostContract}: it must be built again for that";
         return null;
     }
 

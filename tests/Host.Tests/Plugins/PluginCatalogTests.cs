@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Reflection;
 using LguestPlug.Host.Plugins;
 
 namespace LguestPlug.Host.Tests.Plugins;
@@ -97,27 +98,30 @@ public sealed class PluginCatalogTests : IDisposable
     }
 
     [Theory]
-    [InlineData("2.0.0.0")]
-    [InlineData("1.1.0.0")]
-    [InlineData("0.9.0.0")]
-    public void A_plugin_for_another_contract_is_refused_with_both_versions_and_its_path(string version)
+    [InlineData("2.0.0.0", 3, "2.3", "it needs a newer lguest")]
+    [InlineData("1.1.0.0", 0, "1.1", "it needs a newer lguest")]
+    [InlineData("1.0.0.0", 1, "1.1", "it needs a newer lguest")]
+    [InlineData("0.9.0.0", 0, "0.9", "it must be built again for that")]
+    [InlineData("0.0.0.0", 7, "0.7", "it must be built again for that")]
+    public void A_plugin_for_another_contract_is_refused_with_both_versions_and_its_path(string assembly, int minor, string version, string remedy)
     {
-        var path = Write(new TinyAssembly { ContractVersion = new Version(version) });
-        Assert.Equal($"plugin 'tiny' ({path}) cannot be used: built for device contract {version}; this lguest has 1.0.0.0", Refused("tiny"));
+        var path = Write(new TinyAssembly { ContractVersion = new Version(assembly), ContractMinor = minor });
+        Assert.Equal($"plugin 'tiny' ({path}) cannot be used: built for device contract {version}, but this lguest has 1.0: {remedy}", Refused("tiny"));
     }
 
     [Fact]
-    public void A_plugin_for_a_newer_revision_is_refused()
+    public void The_contract_and_its_package_say_one_version()
     {
-        Write(new TinyAssembly { Revision = DeviceContract.Revision + 1 });
-        Assert.Contains($"built for revision {DeviceContract.Revision + 1} of the device contract; this lguest has revision {DeviceContract.Revision}", Refused("tiny"), StringComparison.Ordinal);
+        var assembly = typeof(DevicePlugin).Assembly;
+        Assert.Equal(new Version(DeviceContract.Major, 0, 0, 0), assembly.GetName().Version);
+        Assert.StartsWith($"{DeviceContract.Major}.{DeviceContract.Minor}.", assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_plugin_with_a_contract_of_its_own_is_refused()
     {
         Write(new TinyAssembly { ContractName = "Renamed.Contract", ContractVersion = new Version(3, 1, 0, 0) });
-        Assert.Contains("a device contract of its own (Renamed.Contract 3.1.0.0); this lguest has LguestPlug.Abstractions 1.0.0.0", Refused("tiny"), StringComparison.Ordinal);
+        Assert.Contains("a device contract of its own (Renamed.Contract 3.1.0.0); this lguest has LguestPlug.Abstractions 1.0", Refused("tiny"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,7 +163,7 @@ public sealed class PluginCatalogTests : IDisposable
         Assert.Equal(ExitCode.HostError, PluginListing.Write(catalog, output));
         Assert.Contains("tiny  1.2.3    a tiny device  ", output.ToString(), StringComparison.Ordinal);
         Assert.Contains($"broken: {garbage}: not a .NET assembly, or a damaged one", output.ToString(), StringComparison.Ordinal);
-        Assert.Contains($"broken: {old}: built for device contract 0.1.0.0; this lguest has 1.0.0.0", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"broken: {old}: built for device contract 0.1, but this lguest has 1.0: it must be built again for that", output.ToString(), StringComparison.Ordinal);
 
         var log = new ListLogger();
         catalog.Report(log, new HashSet<string> { "old" });

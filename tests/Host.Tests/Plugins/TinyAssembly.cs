@@ -17,7 +17,7 @@ internal sealed record TinyAssembly
     public Version ContractVersion { get; init; } = typeof(DevicePlugin).Assembly.GetName().Version!;
     public string? Device { get; init; } = "tiny";
     public string TypeName { get; init; } = "Tiny.Plugin";
-    public int Revision { get; init; } = DeviceContract.Revision;
+    public int ContractMinor { get; init; } = DeviceContract.Minor;
     public string Summary { get; init; } = "a tiny device";
 
     /// <summary>Whether the entry class exists; it is an ordinary class that derives from nothing.</summary>
@@ -66,7 +66,7 @@ internal sealed record TinyAssembly
             {
                 f.AddArgument().Scalar().Constant(Device);
                 f.AddArgument().Scalar().SystemType(TypeName);
-                f.AddArgument().Scalar().Constant(Revision);
+                f.AddArgument().Scalar().Constant(ContractMinor);
             },
             n => n.Count(1).AddArgument(isField: false, t => t.ScalarType().String(), name => name.Name("Summary"), l => l.Scalar().Constant(Summary)));
         metadata.AddCustomAttribute(assembly, constructor, metadata.GetOrAddBlob(value));

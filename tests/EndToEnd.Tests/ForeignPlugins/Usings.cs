@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+global using System;
+global using System.Collections.Generic;
+global using System.IO;
+global using System.Linq;
+global using System.Threading;
