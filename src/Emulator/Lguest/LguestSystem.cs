@@ -152,6 +152,19 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         machineStatus = MachineStatus | (_state->TaskSwitched != 0 ? TaskSwitched : 0);
     }
 
+    public override bool TryCall(uint vector)
+    {
+        // A trace shows the trap, too.
+        if (vector != Hypercall.Vector || _state->Cpl > 1 || _cpu.Trace != null)
+        {
+            return false;
+        }
+
+        _counts.Traps[vector]++;
+        OnHypercall();
+        return true;
+    }
+
     public override void OnTrap(in Trap trap)
     {
         _counts.Traps[(byte)trap.Vector]++;

@@ -417,7 +417,15 @@ internal sealed unsafe class Mmu : IDisposable
                 }
 
                 Fills++;
-                view.Fill(index, page, (nint)(_memory.Base + walk.PhysicalPage) - (nint)page, walk.Writable, walk.Writable && !Code.HasCode(walk.PhysicalPage));
+                nint addend = (nint)(_memory.Base + walk.PhysicalPage) - (nint)page;
+                bool plainWrites = walk.Writable && !Code.HasCode(walk.PhysicalPage);
+                view.Fill(index, page, addend, walk.Writable, plainWrites);
+                if (_flat != null && _mappings == null)
+                {
+                    // Generated code will come here, too; while trials are made, only when it does.
+                    _flat.Fill(view == _user, page, addend, plainWrites);
+                }
+
                 return _memory.Base + walk.PhysicalPage + (address & 0xFFF);
             case WalkStatus.Fault:
                 _state->FaultVector = TrapVector.PageFault;

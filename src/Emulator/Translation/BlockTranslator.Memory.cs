@@ -51,6 +51,30 @@ internal sealed unsafe partial class BlockTranslator
         EndAccess();
     }
 
+    /// <summary>PUSHAD and POPAD, if all of it lies in one page and needs no further care.</summary>
+    private void TranslateAllRegisters(in GuestInstruction i, int k)
+    {
+        const int Bytes = 32, PageMask = 0xFFF;
+        bool push = i.Treatment == Treatment.PushAll;
+        LoseFlags(k);
+        _e.Lea(Address, GuestStack, push ? -Bytes : 0);
+        _e.Move(Addend, Address);
+        _e.AluImmediate(Alu.And, Addend, PageMask);
+        _e.AluImmediate(Alu.Cmp, Addend, PageMask + 1 - Bytes);
+        Detour(k, HostCondition.Above);
+        LookUp(k, Addend, Address, push);
+        for (int guest = 0; guest < 8; guest++)
+        {
+            // EDI lies lowest; ESP is not popped.
+            if (push || guest != Rsp)
+            {
+                _e.Memory(push ? 0x89 : 0x8B, Of(guest), Address, (7 - guest) * 4, Addend);
+            }
+        }
+
+        _e.Lea(GuestStack, Address, push ? 0 : Bytes);
+    }
+
     private void EndAccess() => _accesses[_accessCount - 1].End = _e.At;
 
     /// <summary>Loads r8 + r9.</summary>

@@ -13,6 +13,18 @@ internal sealed unsafe partial class BlockTranslator
     {
         CheckDirection(k);
         int narrow = i.Size == 1 ? 0 : 1;
+        if (i.Treatment is Treatment.LoadString or Treatment.ScanString)
+        {
+            bool loads = i.Treatment == Treatment.LoadString;
+            int pointer = loads ? Rsi : Rdi;
+            _e.Move(Address, pointer);
+            Check(i, k, i.Size, write: false);
+            _e.Memory((loads ? 0x8A : 0x3A) | narrow, Rax, Address, 0, Addend);
+            _e.Lea(pointer, pointer, i.Size);
+            EndAccess();
+            return;
+        }
+
         int value = Rax;
         if (i.Treatment == Treatment.MoveString)
         {

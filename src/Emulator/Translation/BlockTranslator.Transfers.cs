@@ -50,6 +50,22 @@ internal sealed unsafe partial class BlockTranslator
         }
     }
 
+    /// <summary>LOOP and JECXZ; neither touches flags.</summary>
+    private void JumpOnCount(in GuestInstruction i)
+    {
+        const int Loop = 0xE2;
+        bool loops = i.Opcode == Loop;
+        if (loops)
+        {
+            _e.Lea(Rcx, Rcx, -1);
+        }
+
+        byte* isZero = _e.JumpIfCountZero();
+        JumpTo(loops ? i.Target : i.Next);
+        _e.BindShort(isZero);
+        JumpTo(loops ? i.Next : i.Target);
+    }
+
     /// <summary>Goes to the guest address in r8 through the jump cache. Flags are in the state.</summary>
     private void JumpIndirect()
     {
@@ -103,7 +119,13 @@ internal sealed unsafe partial class BlockTranslator
             return;
         }
 
-        if (i.Opcode == Int && user)
+        if (i.Opcode == Int && !user)
+        {
+            _e.StoreStateImmediate(_eipField, i.Next);
+            _e.MoveImmediate(Addend, (byte)i.ImmediateValue);
+            _e.CallTo(_stubs.CallSystem);
+        }
+        else if (i.Opcode == Int)
         {
             _e.MoveImmediate(Address, i.Next);
             _e.MoveImmediate(Addend, (byte)i.ImmediateValue);

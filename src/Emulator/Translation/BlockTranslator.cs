@@ -200,6 +200,10 @@ internal sealed unsafe partial class BlockTranslator
                 StoreAt(Temporary);
                 EndPush();
                 break;
+            case Treatment.PushAll:
+            case Treatment.PopAll:
+                TranslateAllRegisters(i, k);
+                break;
             case Treatment.PopRegister:
                 BeginStackRead(i, k);
                 LoadAt(Of(i.Opcode & 7));
@@ -244,6 +248,8 @@ internal sealed unsafe partial class BlockTranslator
                 break;
             case Treatment.MoveString:
             case Treatment.StoreString:
+            case Treatment.LoadString:
+            case Treatment.ScanString:
                 TranslateString(i, k);
                 break;
             case Treatment.RepeatString:
@@ -268,6 +274,10 @@ internal sealed unsafe partial class BlockTranslator
                 KeepFlags();
                 JumpIf(i.Condition, i.Target);
                 JumpTo(i.Next);
+                break;
+            case Treatment.JumpOnCount:
+                KeepFlags();
+                JumpOnCount(i);
                 break;
             case Treatment.Jump:
                 KeepFlags();
@@ -425,7 +435,7 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>The middle field of ModRM belongs to the opcode.</summary>
     private static bool IsExtension(int opcode) =>
-        opcode is (>= 0x80 and <= 0x83) or 0xC0 or 0xC1 or 0xC6 or 0xC7 or (>= 0xD0 and <= 0xD3) or 0xF6 or 0xF7 or 0xFE or 0xFF
+        opcode is (>= 0x80 and <= 0x83) or 0xC0 or 0xC1 or 0xC6 or 0xC7 or 0x0FC7 or (>= 0xD0 and <= 0xD3) or 0xF6 or 0xF7 or 0xFE or 0xFF
             or (>= 0x0F90 and <= 0x0F9F) or 0x0FBA;
 
     private void TranslateOffset(in GuestInstruction i, int k)

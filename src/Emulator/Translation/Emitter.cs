@@ -219,6 +219,15 @@ internal sealed unsafe class Emitter
         return At - 1;
     }
 
+    /// <summary>A short forward jump if ECX is 0; returns its displacement field for <see cref="BindShort"/>.</summary>
+    public byte* JumpIfCountZero()
+    {
+        Byte(0x67);
+        Byte(0xE3);
+        Byte(0);
+        return At - 1;
+    }
+
     public void JumpTo(byte* target)
     {
         Byte(0xE9);

@@ -24,12 +24,12 @@ internal enum Treatment : byte
     Write,
 
     IncrementRegister, MoveImmediate, ExchangeEax, SwapBytes, Lea, LoadOffset, StoreOffset,
-    PushRegister, PushImmediate, PushMemory, PopRegister, Leave,
+    PushRegister, PushImmediate, PushMemory, PushAll, PopRegister, PopAll, Leave,
 
     /// <summary>Segment registers: to and from the stack, and MOV.</summary>
     PushSegment, PopSegment, LoadSegment, StoreSegment,
 
-    Divide, MoveString, StoreString,
+    Divide, MoveString, StoreString, LoadString, ScanString,
 
     /// <summary>A string instruction with a repeat prefix.</summary>
     RepeatString,
@@ -44,7 +44,7 @@ internal enum Treatment : byte
     ClearDirection, SetDirection,
 
     // These end a block.
-    JumpIf, Jump, JumpIndirect, Call, CallIndirect, Return,
+    JumpIf, JumpOnCount, Jump, JumpIndirect, Call, CallIndirect, Return,
 }
 
 /// <summary>What an instruction does with the six status flags.</summary>
@@ -118,7 +118,7 @@ internal struct GuestInstruction
     {
         Treatment.Write => HasMemory,
         Treatment.StoreOffset or Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushSegment
-            or Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString or Treatment.Call or Treatment.CallIndirect => true,
+            or Treatment.PushAll or Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString or Treatment.Call or Treatment.CallIndirect => true,
         Treatment.Fpu => IsFpuStore,
         Treatment.Simd => HasMemory && Simd.Has(SimdTraits.Stores),
         _ => false,

@@ -91,7 +91,7 @@ internal static unsafe class InstructionClassifier
 
         if (i.Segment != 0 && !i.HasMemory && i.Treatment is not (Treatment.LoadOffset or Treatment.StoreOffset))
         {
-            if (i.Treatment is Treatment.MoveString or Treatment.StoreString or Treatment.RepeatString)
+            if (i.Treatment is Treatment.MoveString or Treatment.StoreString or Treatment.LoadString or Treatment.ScanString or Treatment.RepeatString)
             {
                 i.Treatment = Treatment.Interpret;
                 i.Flags = FlagUse.None;
@@ -102,9 +102,9 @@ internal static unsafe class InstructionClassifier
     }
 
     private static bool IgnoresRepeat(in GuestInstruction i) =>
-        // REP RET and PAUSE; BSF and BSR are TZCNT and LZCNT on the host with it.
+        // REP RET and PAUSE; BSF and BSR, which go over without it.
         i.Treatment is Treatment.Nop or Treatment.JumpIf or Treatment.Jump or Treatment.RepeatString or Treatment.Simd
-            || (i.Treatment == Treatment.Return && i.Prefix == 0);
+            || (i.Treatment == Treatment.Return && i.Prefix == 0) || (i.Treatment == Treatment.Read && i.Opcode is 0x0FBC or 0x0FBD);
 
     private static byte* ReadModRm(byte* p, ref GuestInstruction i)
     {
@@ -164,7 +164,7 @@ internal static unsafe class InstructionClassifier
         // Those of the two-byte map that are translated; the rest is left to the interpreter, whatever it has.
         _ => opcode is (>= 0x0F18 and <= 0x0F1F) or (>= 0x0F40 and <= 0x0F4F) or (>= 0x0F90 and <= 0x0F9F) or 0x0FA3 or 0x0FA4 or 0x0FA5
             or 0x0FAB or 0x0FAC or 0x0FAD or 0x0FAF or 0x0FB0 or 0x0FB1 or 0x0FB3 or 0x0FB6 or 0x0FB7 or (>= 0x0FBA and <= 0x0FBF)
-            or 0x0FC0 or 0x0FC1 or 0x0FAE,
+            or 0x0FC0 or 0x0FC1 or 0x0FC7 or 0x0FAE,
     };
 
     private static void Choose(ref GuestInstruction i, int opcode, bool narrow, byte repeat)
@@ -192,6 +192,12 @@ internal static unsafe class InstructionClassifier
                 break;
             case >= 0x58 and <= 0x5F when !narrow:
                 i.Treatment = Treatment.PopRegister;
+                break;
+            case 0x60 when !narrow:
+                i.Treatment = Treatment.PushAll;
+                break;
+            case 0x61 when !narrow:
+                i.Treatment = Treatment.PopAll;
                 break;
             case 0x68 when !narrow:
                 i.Treatment = Treatment.PushImmediate;
@@ -270,6 +276,15 @@ internal static unsafe class InstructionClassifier
                 i.Size = opcode == 0xAA ? (byte)1 : (byte)4;
                 i.Treatment = Treatment.StoreString;
                 break;
+            case 0xAC or 0xAD when !narrow && repeat == 0:
+                i.Size = opcode == 0xAC ? (byte)1 : (byte)4;
+                i.Treatment = Treatment.LoadString;
+                break;
+            case 0xAE or 0xAF when !narrow && repeat == 0:
+                i.Size = opcode == 0xAE ? (byte)1 : (byte)4;
+                i.Treatment = Treatment.ScanString;
+                i.Flags = FlagUse.Writes;
+                break;
             case 0xA4 or 0xA5 or 0xAA or 0xAB when !narrow:
                 Repeated(ref i, opcode, repeat);
                 break;
@@ -298,6 +313,10 @@ internal static unsafe class InstructionClassifier
                 break;
             case 0xC9 when !narrow:
                 i.Treatment = Treatment.Leave;
+                break;
+            // LOOP and JECXZ.
+            case 0xE2 or 0xE3 when !narrow:
+                Branch(ref i, Treatment.JumpOnCount, -1);
                 break;
             case 0xE8 when !narrow:
                 Branch(ref i, Treatment.Call, -1);
@@ -539,6 +558,10 @@ internal static unsafe class InstructionClassifier
                 break;
             case 0x0FC0 or 0x0FC1:
                 Plain(ref i, Treatment.Write, FlagUse.Writes, opcode == 0x0FC0);
+                break;
+            case 0x0FC7 when i.Reg == 1 && i.HasMemory && !narrow && repeat == 0:
+                Plain(ref i, Treatment.Write, FlagUse.Changes);
+                i.Size = 8;
                 break;
             case 0x0FB6 or 0x0FBE:
                 i.Size = 1;

@@ -19,14 +19,16 @@ internal static class RegisterEffects
         Treatment.ExchangeEax => Eax | (1u << (i.Opcode & 7)),
         Treatment.Lea => 1u << i.Reg,
         Treatment.LoadOffset => Eax,
-        Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushSegment or Treatment.PopSegment
+        Treatment.PushRegister or Treatment.PushImmediate or Treatment.PushMemory or Treatment.PushAll or Treatment.PushSegment or Treatment.PopSegment
             or Treatment.Call or Treatment.CallIndirect or Treatment.Return => Esp,
         Treatment.PopRegister => Esp | (1u << (i.Opcode & 7)),
         Treatment.Leave => Esp | Ebp,
         Treatment.StoreSegment => 1u << i.Rm,
         Treatment.Divide => Eax | Edx,
         Treatment.MoveString => Esi | Edi,
-        Treatment.StoreString => Edi,
+        Treatment.StoreString or Treatment.ScanString => Edi,
+        Treatment.LoadString => Eax | Esi,
+        Treatment.JumpOnCount => Ecx,
         Treatment.RepeatString => Ecx | Esi | Edi,
         Treatment.Fpu => i.Opcode == 0xDF && !i.HasMemory ? Eax : 0,
         Treatment.Simd => OfSimd(i),
@@ -64,6 +66,7 @@ internal static class RegisterEffects
             0x0FBA => i.Reg == 4 ? 0 : rm,
             (>= 0x0F40 and <= 0x0F4F) or 0x0FAF or 0x0FB6 or 0x0FB7 or (>= 0x0FBC and <= 0x0FBF) => reg,
             0x0FB0 or 0x0FB1 => rm | Eax,
+            0x0FC7 => Eax | Edx,
             0x0FC0 or 0x0FC1 => rm | reg,
             _ => rm,
         };

@@ -60,6 +60,7 @@ internal sealed unsafe class RuntimeStubs
         Commit = EmitCommit();
         Interpret = EmitInterpret();
         LoadFpu = EmitLoadFpu();
+        CallSystem = EmitCallSystem();
     }
 
     /// <summary>Enters generated code: the state and where to start. Returns an <see cref="ExitReason"/>.</summary>
@@ -91,6 +92,9 @@ internal sealed unsafe class RuntimeStubs
 
     /// <summary>Interprets one instruction: it in r8, how many instructions are not executed if it faults or leaves in r9.</summary>
     public byte* Interpret { get; }
+
+    /// <summary>INT n: n in r9, EIP is set behind it, flags are in the state. Comes back if it is to be interpreted.</summary>
+    public byte* CallSystem { get; }
 
     /// <summary>
     /// Takes the guest's x87 and SSE registers into the host's: EIP is set; how many instructions are not executed if that is not
@@ -255,6 +259,26 @@ internal sealed unsafe class RuntimeStubs
         _e.Move(Rdx, Addend);
         Rsp64(Alu.Sub, 8);
         CallState(Field(nameof(TranslatorState.SlowHelper)));
+        Rsp64(Alu.Add, 8);
+        _e.Registers(0x85, Rax, Rax);
+        byte* leave = _e.JumpIf(HostCondition.NotEqual);
+        LoadGuest();
+        _e.Byte(0xC3);
+        _e.Bind(leave);
+        Rsp64(Alu.Add, 8);
+        _e.JumpTo(_leaveOrRedirect);
+        return start;
+    }
+
+    private byte* EmitCallSystem()
+    {
+        byte* start = _e.At;
+        SaveGuest();
+        SaveFpu(FpuHome.Image);
+        _e.Registers(0x89, State, Rdi, wide: true);
+        _e.Move(Rsi, Addend);
+        Rsp64(Alu.Sub, 8);
+        CallState(Field(nameof(TranslatorState.CallHelper)));
         Rsp64(Alu.Add, 8);
         _e.Registers(0x85, Rax, Rax);
         byte* leave = _e.JumpIf(HostCondition.NotEqual);

@@ -27,6 +27,7 @@ internal sealed unsafe class Translator : IDisposable
     private readonly GCHandle _self;
     private readonly Cpu _cpu;
     private readonly RingCrossingState* _crossing;
+    private readonly CpuSystem _system;
     private readonly bool _keepsSegmentsCurrent;
     private readonly ActivityClock? _clock;
     private readonly TranslatorCounts _counts = new();
@@ -39,6 +40,7 @@ internal sealed unsafe class Translator : IDisposable
         _state = tables.Cpu;
         _local = tables.State;
         _mmu = mmu;
+        _system = system;
         _keepsSegmentsCurrent = system.KeepsSegmentsCurrent;
         _crossing = tables.RingCrossing;
         _crossing->Vector = _crossing->ReturnLevel = RingCrossing.None;
@@ -57,6 +59,7 @@ internal sealed unsafe class Translator : IDisposable
         _local->MemoryHelper = (nint)(delegate* unmanaged<CpuState*, uint, uint, byte*>)&AccessMemory;
         _local->CommitHelper = (nint)(delegate* unmanaged<CpuState*, int>)&CommitStore;
         _local->FpuHelper = (nint)(delegate* unmanaged<CpuState*, int, int>)&PrepareFpu;
+        _local->CallHelper = (nint)(delegate* unmanaged<CpuState*, uint, int>)&CallSystem;
         _local->SlowHelper = (nint)(delegate* unmanaged<CpuState*, SlowInstruction*, int, int>)&InterpretOne;
     }
 
@@ -400,6 +403,20 @@ internal sealed unsafe class Translator : IDisposable
                 return (int)Trap(eip, unexecuted);
         }
     }
+
+    /// <summary>INT n, EIP being behind it. Returns 0 if it is to be interpreted, else an <see cref="ExitReason"/>.</summary>
+    [UnmanagedCallersOnly]
+    private static int CallSystem(CpuState* s, uint vector)
+    {
+        Translator t = Of(s).Called(RuntimeCall.SystemCall);
+        int result = t.CallSystem(vector);
+        t._clock?.Enter(Activity.Guest);
+        return result;
+    }
+
+    private int CallSystem(uint vector) =>
+        // A trap does not count as an instruction.
+        !IsExact && _system.TryCall(vector) ? (int)GoOn(unexecuted: 1) : 0;
 
     /// <summary>What has been done so far.</summary>
     public TranslationStatistics GetStatistics() => new()

@@ -10,6 +10,7 @@ internal enum RuntimeCall
     CommitStore,
     PrepareFpu,
     InterpretOne,
+    SystemCall,
 }
 
 /// <summary>How often generated code was left or called the runtime, and for what. Generated code itself counts nothing.</summary>
@@ -22,7 +23,7 @@ internal sealed class TranslatorCounts
     public readonly long[] Exits = new long[(int)ExitReason.Redirect + 1];
 
     /// <summary>By <see cref="RuntimeCall"/>.</summary>
-    public readonly long[] Calls = new long[(int)RuntimeCall.InterpretOne + 1];
+    public readonly long[] Calls = new long[(int)RuntimeCall.SystemCall + 1];
 
     /// <summary>Instructions that were interpreted, by <see cref="Code"/>.</summary>
     public readonly long[] Interpreted = new long[Codes];
@@ -42,6 +43,7 @@ internal sealed class TranslatorCounts
         ["store beside code"] = Calls[(int)RuntimeCall.CommitStore],
         ["fpu load"] = Calls[(int)RuntimeCall.PrepareFpu],
         ["instruction"] = Calls[(int)RuntimeCall.InterpretOne],
+        ["call of the system"] = Calls[(int)RuntimeCall.SystemCall],
     };
 
     /// <summary>The most frequent first.</summary>

@@ -49,6 +49,7 @@ internal unsafe struct TranslatorState
     public FpuHome FpuHome;
 
     public nint FpuHelper;
+    public nint CallHelper;
 
     /// <summary>What follows an access that faulted: an <see cref="ExitReason"/>.</summary>
     public ExitReason PendingExit;

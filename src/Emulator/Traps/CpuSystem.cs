@@ -84,6 +84,12 @@ public abstract class CpuSystem
     public virtual bool KeepsSegmentsCurrent => false;
 
     /// <summary>
+    /// INT n outside ring 3, seen to at once if it is a call of the system and not the guest's own handler's: without looking at EIP
+    /// or the status flags, and leaving the segments' meaning alone or not. False without effect if it is a trap like others.
+    /// </summary>
+    public virtual bool TryCall(uint vector) => false;
+
+    /// <summary>
     /// Takes a trap: changes the CPU's state so that the handler runs next (or, for an emulated instruction, so that execution goes
     /// on behind it). On entry all registers are those of the trapping instruction; EIP is its address, or behind it if software.
     /// The CPU looks at its instruction limit after this, before the next instruction.
