@@ -27,7 +27,9 @@ internal unsafe struct TranslatedJump
 /// </summary>
 internal static unsafe class JumpCache
 {
-    private const int Bits = 16, EntryBits = 5;
+    // Functions are aligned: the low bits of their addresses are no good as an index.
+    private const uint Multiplier = 0x9E3779B1;
+    private const int Bits = 17, EntryBits = 5;
     private const int CodeOffset = TranslatorMemory.JumpOffset + 8, AddendOffset = TranslatorMemory.JumpOffset + 16;
 
     /// <summary>Number of entries.</summary>
@@ -37,7 +39,7 @@ internal static unsafe class JumpCache
     public const int Bytes = Entries << EntryBits;
 
     /// <summary>The entry an address may be in.</summary>
-    public static uint Index(uint eip) => eip & (Entries - 1);
+    public static uint Index(uint eip) => (eip * Multiplier) >> (32 - Bits);
 
     /// <summary>Writes a jump to the guest address in r8 in a mode; returns the displacement field of a jump that is taken if it is not known.</summary>
     public static byte* EmitJump(Emitter e, CodeMode mode)
@@ -69,7 +71,9 @@ internal static unsafe class JumpCache
 
     private static void EmitIndex(Emitter e)
     {
-        e.Registers(0x0FB7, Addend, Address); // movzx r9d, r8w: as many bits as entries
+        e.Registers(0x69, Addend, Address);
+        e.Dword(Multiplier);
+        e.ShiftImmediate(Alu.ShiftRight, Addend, 32 - Bits);
         e.ShiftImmediate(Alu.ShiftLeft, Addend, EntryBits);
     }
 
