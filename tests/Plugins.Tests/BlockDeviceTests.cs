@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Text;
 using LguestPlug.Block;
 using LguestPlug.Testing;
+using LguestPlug.Tests;
 using Tmds.Linux;
 
 namespace LguestPlug.Plugins.Tests;
@@ -20,7 +20,7 @@ public sealed class BlockDeviceTests : IDisposable
 
     private readonly string _path = Path.GetTempFileName();
     private readonly byte[] _content = new byte[Size];
-    private readonly RecordingContext _context = new() { Name = "block0" };
+    private readonly TestDeviceContext _context = new("block0");
 
     public BlockDeviceTests()
     {
@@ -30,39 +30,34 @@ public sealed class BlockDeviceTests : IDisposable
 
     public void Dispose() => File.Delete(_path);
 
-    private VirtioDevice Create(bool readOnly = false, string? serial = null) =>
-        new BlockPlugin().Create(new BlockOptions { File = _path, ReadOnly = readOnly, Serial = serial }, _context);
+    private TestDriver Create(bool readOnly = false, string? serial = null, string? file = null) =>
+        TestDriver.Create(new BlockPlugin(), new BlockOptions { File = file ?? _path, ReadOnly = readOnly, Serial = serial }, _context);
 
-    private DeviceBench Start(bool readOnly = false, string? serial = null) => new DeviceBench(Create(readOnly, serial)).Start();
+    private TestDriver Start(bool readOnly = false, string? serial = null) => Create(readOnly, serial).Start();
 
-    /// <summary>One request as Linux lays it out: head, data, status.</summary>
-    private static (byte Status, uint Used, byte[] Data) Send(DeviceBench bench, uint type, ulong sector, byte[]? write = null, int read = 0)
+    /// <summary>A request as Linux lays it out: head, data, status.</summary>
+    private static Chain Request(uint type, ulong sector, byte[]? write = null, int read = 0)
     {
-        GuestBuffer head = Head(bench, type, sector);
-        GuestBuffer status = bench.Allocate([Untouched]);
-        GuestBuffer data = write is null ? bench.Allocate(read) : bench.Allocate(write);
-        UsedChain used = write is null
-            ? bench.Request(0, [head], read == 0 ? [status] : [data, status])
-            : bench.Request(0, [head, data], [status]);
-        return (bench.Read(status)[0], used.Length, bench.Read(data));
+        Chain chain = new Chain().ReadableStructure(new RequestHeader { Type = (RequestType)type, Sector = sector });
+        if (write is not null)
+            chain = chain.Readable(write);
+
+        return (read > 0 ? chain.Writable(read) : chain).Writable([Untouched]);
     }
 
-    private static GuestBuffer Head(DeviceBench bench, uint type, ulong sector)
-    {
-        byte[] head = new byte[16];
-        BinaryPrimitives.WriteUInt32LittleEndian(head, type);
-        BinaryPrimitives.WriteUInt64LittleEndian(head.AsSpan(8), sector);
-        return bench.Allocate(head);
-    }
+    private static (byte Status, uint Used, byte[] Data) Send(TestDriver driver, uint type, ulong sector, byte[]? write = null, int read = 0) =>
+        Taken(driver.Queues[0].Send(Request(type, sector, write, read)));
+
+    private static (byte Status, uint Used, byte[] Data) Taken(Completion answer) => (answer.Writable[^1], answer.Length, answer.Writable[..^1]);
 
     [Fact]
     public void IsWhatTheCLauncherOffers()
     {
-        using VirtioDevice device = Create();
-        Assert.Equal(2, device.DeviceId);
-        Assert.Equal(0x0204ul, device.Features);
-        Assert.Equal([256], device.Queues.Select(q => (int)q.Size));
-        Assert.Equal("400000000000000000000000FE000000", Convert.ToHexString(device.Config.Span));
+        using TestDriver driver = Create();
+        Assert.Equal(2, driver.Device.DeviceId);
+        Assert.Equal(0x0204ul, driver.OfferedFeatures);
+        Assert.Equal([256], driver.Queues.Select(q => q.Size));
+        Assert.Equal("400000000000000000000000FE000000", Convert.ToHexString(driver.Config.Span));
     }
 
     [Fact]
@@ -120,8 +115,8 @@ public sealed class BlockDeviceTests : IDisposable
     [InlineData(0, 64)]
     public void ReadsSectors(int sector, int count)
     {
-        using DeviceBench bench = Start();
-        var (status, used, data) = Send(bench, 0, (ulong)sector, read: count * 512);
+        using TestDriver driver = Start();
+        var (status, used, data) = Send(driver, 0, (ulong)sector, read: count * 512);
         Assert.Equal(Ok, status);
         Assert.Equal((uint)(count * 512) + 1, used);
         Assert.Equal(_content.AsSpan(sector * 512, count * 512).ToArray(), data);
@@ -132,12 +127,12 @@ public sealed class BlockDeviceTests : IDisposable
     {
         byte[] data = new byte[1024];
         new Random(8).NextBytes(data);
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
-            var (status, used, _) = Send(bench, 1, 10, write: data);
+            var (status, used, _) = Send(driver, 1, 10, write: data);
             Assert.Equal(Ok, status);
             Assert.Equal(1u, used);
-            Assert.Equal(data, Send(bench, 0, 10, read: 1024).Data);
+            Assert.Equal(data, Send(driver, 0, 10, read: 1024).Data);
         }
 
         data.CopyTo(_content.AsSpan(5120));
@@ -147,9 +142,9 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void IgnoresTheBarrierFlag()
     {
-        using DeviceBench bench = Start();
-        Assert.Equal(Ok, Send(bench, 0x8000_0001, 0, write: new byte[512]).Status);
-        Assert.Equal(new byte[512], Send(bench, 0x8000_0000, 0, read: 512).Data);
+        using TestDriver driver = Start();
+        Assert.Equal(Ok, Send(driver, 0x8000_0001, 0, write: new byte[512]).Status);
+        Assert.Equal(new byte[512], Send(driver, 0x8000_0000, 0, read: 512).Data);
     }
 
     [Theory]
@@ -164,13 +159,13 @@ public sealed class BlockDeviceTests : IDisposable
     [InlineData(0ul, 513)]
     public void RefusesWhatIsNotOnTheDiskAndLeavesTheFileAlone(ulong sector, int bytes)
     {
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
-            Assert.Equal((IoError, 1u), Pair(Send(bench, 0, sector, read: bytes)));
+            Assert.Equal((IoError, 1u), Pair(Send(driver, 0, sector, read: bytes)));
             if (bytes > 0)
-                Assert.Equal((IoError, 1u), Pair(Send(bench, 1, sector, write: new byte[bytes])));
+                Assert.Equal((IoError, 1u), Pair(Send(driver, 1, sector, write: new byte[bytes])));
 
-            Assert.Equal(Ok, Send(bench, 0, 0, read: 512).Status);
+            Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status);
         }
 
         Assert.Equal(_content, File.ReadAllBytes(_path));
@@ -179,8 +174,8 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void NothingAtTheEndOfTheDiskIsFine()
     {
-        using DeviceBench bench = Start();
-        Assert.Equal((Ok, 1u), Pair(Send(bench, 0, Sectors, read: 0)));
+        using TestDriver driver = Start();
+        Assert.Equal((Ok, 1u), Pair(Send(driver, 0, Sectors, read: 0)));
     }
 
     [Theory]
@@ -193,10 +188,10 @@ public sealed class BlockDeviceTests : IDisposable
     [InlineData(uint.MaxValue)]
     public void AnswersUnknownTypesAsUnsupported(uint type)
     {
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
-            Assert.Equal((Unsupported, 1u), Pair(Send(bench, type, 0, read: 512)));
-            Assert.Equal((Unsupported, 1u), Pair(Send(bench, type, 0, write: new byte[512])));
+            Assert.Equal((Unsupported, 1u), Pair(Send(driver, type, 0, read: 512)));
+            Assert.Equal((Unsupported, 1u), Pair(Send(driver, type, 0, write: new byte[512])));
         }
 
         Assert.Equal(_content, File.ReadAllBytes(_path));
@@ -205,9 +200,9 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void Flushes()
     {
-        using DeviceBench bench = Start();
-        Send(bench, 1, 0, write: new byte[512]);
-        Assert.Equal((Ok, 1u), Pair(Send(bench, 4, 0)));
+        using TestDriver driver = Start();
+        Send(driver, 1, 0, write: new byte[512]);
+        Assert.Equal((Ok, 1u), Pair(Send(driver, 4, 0)));
     }
 
     /// <summary>
@@ -217,9 +212,9 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void AFlushIsAnsweredAfterTheFileIsSynchronised()
     {
-        using DeviceBench bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/zero" }, _context)).Start();
-        Assert.Equal((IoError, 1u), Pair(Send(bench, 4, 0)));
-        Assert.Equal(["cannot flush at sector 0 of '/dev/zero': Invalid argument; the guest gets an I/O error, later ones are not reported"], _context.Complaints);
+        using TestDriver driver = Create(file: "/dev/zero").Start();
+        Assert.Equal((IoError, 1u), Pair(Send(driver, 4, 0)));
+        Assert.Equal(["cannot flush at sector 0 of '/dev/zero': Invalid argument; the guest gets an I/O error, later ones are not reported"], _context.Warnings);
     }
 
     /// <summary>Only a flush waits for the medium: writes do not.</summary>
@@ -233,19 +228,19 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void TellsEachRequestWithItsSizeAndAnswer()
     {
-        using DeviceBench bench = Start();
-        Send(bench, 1, 10, write: new byte[1024]);
-        Send(bench, 0, 9, read: 512);
-        Send(bench, 4, 0);
-        Send(bench, 8, 0, read: 20);
-        Send(bench, 0, Sectors, read: 512);
-        Send(bench, 2, 0, read: 512);
+        using TestDriver driver = Start();
+        Send(driver, 1, 10, write: new byte[1024]);
+        Send(driver, 0, 9, read: 512);
+        Send(driver, 4, 0);
+        Send(driver, 8, 0, read: 20);
+        Send(driver, 0, Sectors, read: 512);
+        Send(driver, 2, 0, read: 512);
         Assert.Equal(
             [
                 "Out at sector 10, 1024 bytes: Ok", "In at sector 9, 512 bytes: Ok", "Flush at sector 0, 0 bytes: Ok", "GetId at sector 0, 20 bytes: Ok",
                 "In at sector 64, 512 bytes: IoError", "2 at sector 0, 512 bytes: Unsupported",
             ],
-            _context.Messages);
+            _context.Log.Select(entry => entry.Message));
     }
 
     [Theory]
@@ -254,8 +249,8 @@ public sealed class BlockDeviceTests : IDisposable
     [InlineData("12345678901234567890", "12345678901234567890")]
     public void TellsItsSerial(string? serial, string expected)
     {
-        using DeviceBench bench = Start(serial: serial);
-        var (status, used, data) = Send(bench, 8, 0, read: 20);
+        using TestDriver driver = Start(serial: serial);
+        var (status, used, data) = Send(driver, 8, 0, read: 20);
         Assert.Equal(Ok, status);
         Assert.Equal(21u, used);
         Assert.Equal(expected.PadRight(20, '\0'), Encoding.ASCII.GetString(data));
@@ -264,67 +259,65 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void TellsAsMuchOfItsSerialAsThereIsRoomFor()
     {
-        using DeviceBench bench = Start(serial: "abcdefgh");
-        var (status, used, data) = Send(bench, 8, 0, read: 3);
+        using TestDriver driver = Start(serial: "abcdefgh");
+        var (status, used, data) = Send(driver, 8, 0, read: 3);
         Assert.Equal((Ok, 4u, "abc"), (status, used, Encoding.ASCII.GetString(data)));
-        (status, used, data) = Send(bench, 8, 0, read: 30);
+        (status, used, data) = Send(driver, 8, 0, read: 30);
         Assert.Equal((Ok, 21u), (status, used));
-        Assert.Equal("abcdefgh".PadRight(30, '\0'), Encoding.ASCII.GetString(data));
+        Assert.Equal("abcdefgh".PadRight(20, '\0'), Encoding.ASCII.GetString(data[..20]));
     }
 
     /// <summary>Drivers may cut a request anywhere: the head in bytes, the status with the data.</summary>
     [Fact]
     public void TakesAnyLayout()
     {
-        using DeviceBench bench = Start();
-        GuestBuffer head = Head(bench, 0, 2);
-        GuestBuffer answer = bench.Allocate(1025);
-        UsedChain used = bench.Request(0, DeviceBench.Cut(head, 1, 3, 9), DeviceBench.Cut(answer, 1, 700));
-        Assert.Equal(1025u, used.Length);
-        Assert.Equal([.. _content.AsSpan(1024, 1024), Ok], bench.Read(answer));
-
-        byte[] sent = new byte[16 + 512];
-        bench.Read(Head(bench, 1, 4)).CopyTo(sent, 0);
-        sent.AsSpan(16).Fill(0x5A);
-        GuestBuffer request = bench.Allocate(sent);
-        GuestBuffer status = bench.Allocate([Untouched]);
-        used = bench.Request(0, DeviceBench.Cut(request, 10, 10, 100), [status], indirectTable: bench.Allocate(16 * 16).Address);
-        Assert.Equal(1u, used.Length);
-        Assert.Equal(Ok, bench.Read(status)[0]);
-        Assert.Equal(sent[16..], Send(bench, 0, 4, read: 512).Data);
+        using TestDriver driver = Start();
+        byte[] data = new byte[512];
+        for (int seed = 0; seed < 200; seed++)
+        {
+            Array.Fill(data, (byte)seed);
+            Chain write = Request(1, 4, data).Scattered(seed);
+            Assert.Equal((Ok, 1u), Pair(Taken(driver.Queues[0].Send(seed % 2 == 0 ? write : write.Indirect()))));
+            Assert.Equal((byte[])[.. _content.AsSpan(3 * 512, 512), .. data, Ok], driver.Queues[0].Send(Request(0, 3, read: 1024).Scattered(seed)).Written);
+        }
     }
 
     [Fact]
     public void ARequestWithoutAHeadIsAFault()
     {
-        using DeviceBench bench = Start();
-        bench.Queues[0].Add([bench.Allocate(15)], [bench.Allocate(1)]);
-        bench.Queues[0].Kick();
-        Assert.Equal("test0: queue requests, descriptor 0: a request head of 15 bytes; expected 16", bench.WaitForFault().ToString());
+        using TestDriver driver = Start();
+        driver.Queues[0].Submit(new Chain().Readable(new byte[15]).Writable(1));
+        Assert.Equal("queue requests, descriptor 0: a request head of 15 bytes; expected 16", driver.WaitForFault().Message);
     }
 
     [Fact]
     public void ARequestWithoutRoomForAStatusIsAFault()
     {
-        using DeviceBench bench = Start();
-        bench.Queues[0].Add([Head(bench, 4, 0)], []);
-        bench.Queues[0].Kick();
-        Assert.Equal("test0: queue requests, descriptor 0: a request without room for its status", bench.WaitForFault().ToString());
+        using TestDriver driver = Start();
+        driver.Queues[0].Submit(new Chain().ReadableStructure(new RequestHeader { Type = RequestType.Flush }));
+        Assert.Equal("queue requests, descriptor 0: a request without room for its status", driver.WaitForFault().Message);
+    }
+
+    [Fact]
+    public void ABrokenRingIsAFault()
+    {
+        using TestDriver driver = Start();
+        HostileDriver.BreakTheRingInEveryWay(driver, driver.Queues[0], () => Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status));
     }
 
     [Fact]
     public void AReadOnlyDiskSaysSoAndRefusesWrites()
     {
-        using (DeviceBench bench = Start(readOnly: true))
+        using (TestDriver driver = Start(readOnly: true))
         {
-            Assert.Equal(0x0224ul, bench.Runner.OfferedFeatures);
-            Assert.Equal((IoError, 1u), Pair(Send(bench, 1, 0, write: new byte[512])));
-            Assert.Equal(Ok, Send(bench, 0, 0, read: 512).Status);
-            Assert.Equal(Ok, Send(bench, 4, 0).Status);
+            Assert.Equal(0x0224ul, driver.OfferedFeatures);
+            Assert.Equal((IoError, 1u), Pair(Send(driver, 1, 0, write: new byte[512])));
+            Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status);
+            Assert.Equal(Ok, Send(driver, 4, 0).Status);
         }
 
         Assert.Equal(_content, File.ReadAllBytes(_path));
-        Assert.Empty(_context.Complaints);
+        Assert.Empty(_context.Warnings);
     }
 
     [Fact]
@@ -332,33 +325,33 @@ public sealed class BlockDeviceTests : IDisposable
     {
         Assert.SkipWhen(Environment.IsPrivilegedProcess, "the superuser may write any file");
         File.SetUnixFileMode(_path, UnixFileMode.UserRead);
-        using VirtioDevice device = Create();
-        Assert.Equal(0x0224ul, device.Features);
-        Assert.Equal([$"'{_path}' cannot be opened for writing; the disk is read-only"], _context.Complaints);
+        using TestDriver driver = Create();
+        Assert.Equal(0x0224ul, driver.OfferedFeatures);
+        Assert.Equal([$"'{_path}' cannot be opened for writing; the disk is read-only"], _context.Warnings);
     }
 
     [Fact]
     public void AFileThatShrinksGivesErrorsAndOneComplaint()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         using (FileStream file = File.Open(_path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(1000);
 
-        Assert.Equal((IoError, 1u), Pair(Send(bench, 0, 1, read: 512)));
-        Assert.Equal((IoError, 1u), Pair(Send(bench, 0, 9, read: 512)));
-        Assert.Equal(Ok, Send(bench, 0, 0, read: 512).Status);
+        Assert.Equal((IoError, 1u), Pair(Send(driver, 0, 1, read: 512)));
+        Assert.Equal((IoError, 1u), Pair(Send(driver, 0, 9, read: 512)));
+        Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status);
         Assert.Equal(
             [$"cannot read at sector 1 of '{_path}': the file has become shorter; the guest gets an I/O error, later ones are not reported"],
-            _context.Complaints);
+            _context.Warnings);
     }
 
     [Fact]
     public void TheRestOfAnOddFileIsLeftOut()
     {
         File.WriteAllBytes(_path, new byte[1025]);
-        using VirtioDevice device = Create();
-        Assert.Equal(2, device.Config.Span[0]);
-        Assert.Equal([$"'{_path}' has 1025 bytes; its last 1 do not fill a sector of 512 and are left out"], _context.Complaints);
+        using TestDriver driver = Create();
+        Assert.Equal(2, driver.Config.Span[0]);
+        Assert.Equal([$"'{_path}' has 1025 bytes; its last 1 do not fill a sector of 512 and are left out"], _context.Warnings);
     }
 
     [Theory]
@@ -375,14 +368,14 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void SurvivesResetsWithItsFileOpen()
     {
-        using DeviceBench bench = Start();
-        Send(bench, 1, 1, write: new byte[512]);
+        using TestDriver driver = Start();
+        Send(driver, 1, 1, write: new byte[512]);
         File.Delete(_path);
         for (int i = 0; i < 3; i++)
         {
-            bench.Reset();
-            bench.Start();
-            Assert.Equal(new byte[512], Send(bench, 0, 1, read: 512).Data);
+            driver.Reset();
+            driver.Start();
+            Assert.Equal(new byte[512], Send(driver, 0, 1, read: 512).Data);
         }
     }
 
@@ -391,7 +384,7 @@ public sealed class BlockDeviceTests : IDisposable
     public void KeepsWhatIsWrittenThroughALongRun()
     {
         var random = new Random(3);
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
             for (int round = 0; round < 500; round++)
             {
@@ -400,12 +393,12 @@ public sealed class BlockDeviceTests : IDisposable
                 random.NextBytes(data);
                 if (random.Next(2) == 0)
                 {
-                    Assert.Equal(Ok, Send(bench, 1, (ulong)sector, write: data).Status);
+                    Assert.Equal(Ok, Send(driver, 1, (ulong)sector, write: data).Status);
                     data.CopyTo(_content.AsSpan(sector * 512));
                 }
                 else
                 {
-                    Assert.Equal(_content.AsSpan(sector * 512, data.Length).ToArray(), Send(bench, 0, (ulong)sector, read: data.Length).Data);
+                    Assert.Equal(_content.AsSpan(sector * 512, data.Length).ToArray(), Send(driver, 0, (ulong)sector, read: data.Length).Data);
                 }
             }
         }
@@ -418,34 +411,22 @@ public sealed class BlockDeviceTests : IDisposable
     [Fact]
     public void FlushesThatWaitTogetherAreAllAnsweredBeforeWhatComesAfterThem()
     {
-        using var bench = new DeviceBench(Create());
-        var statuses = new List<GuestBuffer>();
-        var heads = new List<int>();
-        foreach (RequestType type in new[] { RequestType.Flush, RequestType.Flush, RequestType.Flush, RequestType.GetId, RequestType.Flush })
-        {
-            GuestBuffer status = bench.Allocate([Untouched]);
-            statuses.Add(status);
-            heads.Add(bench.Queues[0].Add([Head(bench, (uint)type, 0)], [status]));
-        }
-
-        bench.Start();
-        Assert.All(heads, head => Assert.Equal(new UsedChain(head, 1), bench.WaitForUsed(0)));
-        Assert.All(statuses, status => Assert.Equal([Ok], bench.Read(status)));
+        using TestDriver driver = Create();
+        RequestType[] types = [RequestType.Flush, RequestType.Flush, RequestType.Flush, RequestType.GetId, RequestType.Flush];
+        Chain[] requests = [.. types.Select(type => Request((uint)type, 0))];
+        driver.Queues[0].Submit(requests);
+        driver.Start();
+        IReadOnlyList<Completion> answers = driver.Queues[0].WaitForAll();
+        Assert.Equal(requests, answers.Select(a => a.Chain));
+        Assert.All(answers, answer => Assert.Equal([Ok], answer.Written));
     }
 
     [Fact]
     public void FlushesThatFailTogetherAllFail()
     {
-        using var bench = new DeviceBench(new BlockPlugin().Create(new BlockOptions { File = "/dev/null" }, _context));
-        GuestBuffer[] statuses = [bench.Allocate([Untouched]), bench.Allocate([Untouched])];
-        foreach (GuestBuffer status in statuses)
-            bench.Queues[0].Add([Head(bench, (uint)RequestType.Flush, 0)], [status]);
-
-        bench.Start();
-        foreach (GuestBuffer status in statuses)
-        {
-            bench.WaitForUsed(0);
-            Assert.Equal([IoError], bench.Read(status));
-        }
+        using TestDriver driver = Create(file: "/dev/null");
+        driver.Queues[0].Submit(Request((uint)RequestType.Flush, 0), Request((uint)RequestType.Flush, 0));
+        driver.Start();
+        Assert.All(driver.Queues[0].WaitForAll(), answer => Assert.Equal([IoError], answer.Written));
     }
 }

@@ -3,7 +3,6 @@ using System.IO.Pipes;
 using System.Text;
 using LguestPlug.Console;
 using LguestPlug.Testing;
-using LguestPlug.Virtio;
 using Microsoft.Win32.SafeHandles;
 using Tmds.Linux;
 
@@ -18,7 +17,7 @@ public sealed class ConsoleDeviceTests : IDisposable
 
     private readonly AnonymousPipeServerStream _keyboard = new(PipeDirection.Out);
     private readonly AnonymousPipeServerStream _screen = new(PipeDirection.In);
-    private readonly RecordingContext _context = new();
+    private readonly TestDeviceContext _context = new();
     private readonly ManualClock _clock = new();
 
     public void Dispose()
@@ -27,13 +26,17 @@ public sealed class ConsoleDeviceTests : IDisposable
         _screen.Dispose();
     }
 
-    private DeviceBench Start(SafeFileHandle? input = null, SafeFileHandle? output = null, RawTerminal? terminal = null) =>
-        new DeviceBench(new ConsoleDevice(
-            input ?? Borrow(_keyboard.ClientSafePipeHandle),
-            ConsoleOutput.From(output ?? Borrow(_screen.ClientSafePipeHandle)),
-            terminal,
-            _context,
-            _clock)).Start();
+    private TestDriver Create(SafeFileHandle? input = null, SafeFileHandle? output = null, RawTerminal? terminal = null) =>
+        new(
+            new ConsoleDevice(
+                input ?? Borrow(_keyboard.ClientSafePipeHandle),
+                ConsoleOutput.From(output ?? Borrow(_screen.ClientSafePipeHandle)),
+                terminal,
+                _context,
+                _clock),
+            _context);
+
+    private TestDriver Start(SafeFileHandle? input = null, SafeFileHandle? output = null, RawTerminal? terminal = null) => Create(input, output, terminal).Start();
 
     private static SafeFileHandle Borrow(System.Runtime.InteropServices.SafeHandle handle) => new(handle.DangerousGetHandle(), ownsHandle: false);
 
@@ -44,106 +47,101 @@ public sealed class ConsoleDeviceTests : IDisposable
         return Encoding.ASCII.GetString(buffer);
     }
 
-    private static GuestBuffer Post(DeviceBench bench, int length)
-    {
-        GuestBuffer buffer = bench.Allocate(length);
-        bench.Queues[Receive].Add([], [buffer]);
-        bench.Queues[Receive].Kick();
-        return buffer;
-    }
+    private static void Post(TestDriver driver, int length) => driver.Queues[Receive].Submit(new Chain().Writable(length));
+
+    private static void Print(TestDriver driver, ReadOnlySpan<byte> text) => Assert.Equal(0u, driver.Queues[Transmit].Send(new Chain().Readable(text)).Length);
 
     [Fact]
     public void IsWhatTheCLauncherOffers()
     {
-        using DeviceBench bench = Start();
-        Assert.Equal(3, bench.Runner.Device.DeviceId);
-        Assert.Equal(0ul, bench.Runner.OfferedFeatures);
-        Assert.Equal(0, bench.Runner.Device.Config.Length);
-        Assert.Equal([256, 256], bench.Runner.Queues.Select(q => (int)q.Size));
+        using TestDriver driver = Start();
+        Assert.Equal(3, driver.Device.DeviceId);
+        Assert.Equal(0ul, driver.OfferedFeatures);
+        Assert.Equal(0, driver.Config.Length);
+        Assert.Equal([256, 256], driver.Queues.Select(q => q.Size));
     }
 
     [Fact]
     public void PiecesThatWaitTogetherComeOutInOrderAndAreAllHandedBack()
     {
-        using var bench = new DeviceBench(new ConsoleDevice(
-            Borrow(_keyboard.ClientSafePipeHandle), ConsoleOutput.From(Borrow(_screen.ClientSafePipeHandle)), null, _context, _clock));
+        using TestDriver driver = Create();
         string[] pieces = ["Linux ", "", new string('x', 200_000), "version 3.11", "\n"];
-        List<int> heads = [.. pieces.Select(piece => bench.Queues[Transmit].Add([bench.Allocate(Encoding.ASCII.GetBytes(piece))], []))];
-        bench.Start();
+        Chain[] chains = [.. pieces.Select(piece => new Chain().Readable(Encoding.ASCII.GetBytes(piece)))];
+        driver.Queues[Transmit].Submit(chains);
+        driver.Start();
 
         // The long one is more than a pipe or a batch holds.
         Assert.Equal(string.Concat(pieces), ReadScreen(pieces.Sum(piece => piece.Length)));
-        Assert.All(heads, head => Assert.Equal(new UsedChain(head, 0), bench.WaitForUsed(Transmit)));
+        Assert.Equal(chains, driver.Queues[Transmit].WaitForAll().Select(c => c.Chain));
     }
 
     [Fact]
     public void GivesWhatIsTypedAndInterruptsAtOnce()
     {
-        using DeviceBench bench = Start();
-        GuestBuffer first = Post(bench, 100);
-        GuestBuffer second = Post(bench, 100);
+        using TestDriver driver = Start();
+        Post(driver, 100);
+        Post(driver, 100);
         _keyboard.Write("ls\r"u8);
-        Assert.Equal(3u, bench.WaitForUsed(Receive).Length);
-        bench.WaitForInterrupt(Receive);
-        Assert.Equal("ls\r"u8.ToArray(), bench.Read(first)[..3]);
+        Assert.Equal("ls\r"u8.ToArray(), driver.Queues[Receive].WaitForCompletion().Written);
+        driver.Queues[Receive].WaitForInterrupt();
         _keyboard.Write("x"u8);
-        Assert.Equal(1u, bench.WaitForUsed(Receive).Length);
-        bench.WaitForInterrupt(Receive);
-        Assert.Equal((byte)'x', bench.Read(second)[0]);
+        Assert.Equal("x"u8.ToArray(), driver.Queues[Receive].WaitForCompletion().Written);
+        driver.Queues[Receive].WaitForInterrupt();
     }
 
     [Fact]
     public void GivesNoMoreThanThereIsRoomFor()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         _keyboard.Write("abcdef"u8);
-        GuestBuffer first = bench.Allocate(4);
-        Assert.Equal(4u, bench.Request(Receive, [], DeviceBench.Cut(first, 1, 2)).Length);
-        Assert.Equal("abcd"u8.ToArray(), bench.Read(first));
-        GuestBuffer second = bench.Allocate(4);
-        Assert.Equal(2u, bench.Request(Receive, [], [second]).Length);
-        Assert.Equal("ef\0\0"u8.ToArray(), bench.Read(second));
+        Assert.Equal("abcd"u8.ToArray(), driver.Queues[Receive].Send(new Chain().Writable(4, 1, 2)).Written);
+        Completion rest = driver.Queues[Receive].Send(new Chain().Writable(new byte[4]));
+        Assert.Equal("ef"u8.ToArray(), rest.Written);
+        Assert.Equal("ef\0\0"u8.ToArray(), rest.Writable);
     }
 
     [Fact]
     public void PrintsAllPiecesInOrder()
     {
-        using DeviceBench bench = Start();
-        GuestBuffer text = bench.Allocate("hello, world\n"u8);
-        Assert.Equal(0u, bench.Request(Transmit, DeviceBench.Cut(text, 1, 4, 6), []).Length);
+        using TestDriver driver = Start();
+        Chain text = new Chain().Readable("hello, world\n"u8, 1, 4, 6);
+        Assert.Equal(0u, driver.Queues[Transmit].Send(text).Length);
         Assert.Equal("hello, world\n", ReadScreen(13));
-        bench.WaitForInterrupt(Transmit);
+        driver.Queues[Transmit].WaitForInterrupt();
+        for (int seed = 0; seed < 100; seed++)
+        {
+            driver.Queues[Transmit].Send(text.Scattered(seed));
+            Assert.Equal("hello, world\n", ReadScreen(13));
+        }
     }
 
     [Fact]
     public void PrintsMoreThanAPipeHoldsAsItIsRead()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         byte[] text = new byte[300_000];
         new Random(5).NextBytes(text);
-        bench.Queues[Transmit].Add(DeviceBench.Cut(bench.Allocate(text), 1, 100_000, 17), []);
-        bench.Queues[Transmit].Kick();
+        driver.Queues[Transmit].Submit(new Chain().Readable(text, 1, 100_000, 17));
         byte[] read = new byte[text.Length];
         _screen.ReadExactly(read);
         Assert.Equal(text, read);
-        bench.WaitForUsed(Transmit);
+        driver.Queues[Transmit].WaitForCompletion();
     }
 
     [Fact]
     public void AReaderThatStopsReadingDoesNotHoldUpAReset()
     {
-        using DeviceBench bench = Start();
-        bench.Queues[Transmit].Add([bench.Allocate(new byte[300_000])], []);
-        bench.Queues[Transmit].Kick();
+        using TestDriver driver = Start();
+        driver.Queues[Transmit].Submit(new Chain().Readable(new byte[300_000]));
         _screen.ReadByte();
-        bench.Reset();
-        Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
+        driver.Reset();
+        Assert.False(driver.IsRunning);
     }
 
     [Fact]
     public void DoesNotChangeTheModeOfTheFileItWasGiven()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         int flags = LibC.fcntl((int)_screen.ClientSafePipeHandle.DangerousGetHandle(), LibC.F_GETFL);
         Assert.Equal(0, flags & LibC.O_NONBLOCK);
     }
@@ -151,12 +149,12 @@ public sealed class ConsoleDeviceTests : IDisposable
     [Fact]
     public void GoesOnWhenNobodyReads()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         _screen.Dispose();
         for (int i = 0; i < 3; i++)
-            bench.Request(Transmit, [bench.Allocate("lost"u8)], []);
+            Print(driver, "lost"u8);
 
-        Assert.Equal(["console output cannot be written (Broken pipe); it is lost from here on"], _context.Complaints);
+        Assert.Equal(["console output cannot be written (Broken pipe); it is lost from here on"], _context.Warnings);
     }
 
     [Fact]
@@ -165,10 +163,10 @@ public sealed class ConsoleDeviceTests : IDisposable
         string path = Path.GetTempFileName();
         try
         {
-            using (DeviceBench bench = Start(output: File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)))
+            using (TestDriver driver = Start(output: File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)))
             {
-                bench.Request(Transmit, [bench.Allocate("one\n"u8)], []);
-                bench.Request(Transmit, [bench.Allocate("two\n"u8)], []);
+                Print(driver, "one\n"u8);
+                Print(driver, "two\n"u8);
             }
 
             Assert.Equal("one\ntwo\n", File.ReadAllText(path));
@@ -192,40 +190,39 @@ public sealed class ConsoleDeviceTests : IDisposable
             _ => null,
         };
         _keyboard.Write("last"u8);
-        using DeviceBench bench = Start(input);
+        using TestDriver driver = Start(input);
         if (input is null)
-            Assert.Equal(4u, bench.Request(Receive, [], [bench.Allocate(10)]).Length);
+            Assert.Equal(4u, driver.Queues[Receive].Send(new Chain().Writable(10)).Length);
 
         _keyboard.Dispose();
-        Post(bench, 10);
-        bench.WaitUntil(() => _context.Messages.Any(m => m.Contains("the guest goes on without", StringComparison.Ordinal)), "the end was not noticed");
-        bench.Request(Transmit, [bench.Allocate("still here"u8)], []);
+        Post(driver, 10);
+        driver.WaitUntil(() => _context.Log.Any(entry => entry.Message.Contains("the guest goes on without", StringComparison.Ordinal)), "the end was not noticed");
+        Print(driver, "still here"u8);
         Assert.Equal("still here", ReadScreen(10));
-        Assert.Null(bench.Queues[Receive].Collect());
-        bench.Reset();
-        bench.Start();
-        Post(bench, 10);
-        bench.Request(Transmit, [bench.Allocate("and here"u8)], []);
+        Assert.Null(driver.Queues[Receive].TryGetCompletion());
+        driver.Reset();
+        driver.Start();
+        Post(driver, 10);
+        Print(driver, "and here"u8);
         Assert.Equal("and here", ReadScreen(8));
-        Assert.Equal(kind == "closed" ? 1 : 0, _context.Complaints.Count);
+        Assert.Equal(kind == "closed" ? 1 : 0, _context.Warnings.Count);
     }
 
     [Fact]
     public void ThreeControlCWithinASecondAskForTheEnd()
     {
-        using DeviceBench bench = Start();
+        using TestDriver driver = Start();
         for (int i = 0; i < 3; i++)
         {
-            Assert.Empty(_context.StopReasons);
-            GuestBuffer key = Post(bench, 10);
+            Assert.Empty(_context.StopRequests);
+            Post(driver, 10);
             _keyboard.Write([ControlC]);
-            bench.WaitForUsed(Receive);
-            Assert.Equal(ControlC, bench.Read(key)[0]);
+            Assert.Equal([ControlC], driver.Queues[Receive].WaitForCompletion().Written);
             _clock.Advance(TimeSpan.FromSeconds(0.4));
         }
 
-        bench.WaitUntil(() => !_context.StopReasons.IsEmpty, "the stop was not asked for");
-        Assert.Equal(["three ^C within a second"], _context.StopReasons);
+        driver.WaitUntil(() => _context.StopRequests.Count > 0, "the stop was not asked for");
+        Assert.Equal(["three ^C within a second"], _context.StopRequests);
     }
 
     [Fact]
@@ -268,25 +265,24 @@ public sealed class ConsoleDeviceTests : IDisposable
         uint before = pty.LocalModes;
         uint keys = LibC.ISIG | LibC.ICANON | LibC.ECHO;
         Assert.Equal(keys, before & keys);
-        using (DeviceBench bench = Start(Borrow(pty.Terminal), Borrow(pty.Terminal), RawTerminal.For(pty.Terminal)))
+        using (TestDriver driver = Start(Borrow(pty.Terminal), Borrow(pty.Terminal), RawTerminal.For(pty.Terminal)))
         {
             Assert.Equal(before & ~keys, pty.LocalModes);
 
             // A key comes without a line's end, ^C as a byte, and neither is echoed.
             foreach (byte key in new[] { (byte)'q', ControlC })
             {
-                GuestBuffer buffer = Post(bench, 16);
+                Post(driver, 16);
                 pty.Type(key);
-                Assert.Equal(1u, bench.WaitForUsed(Receive).Length);
-                Assert.Equal(key, bench.Read(buffer)[0]);
+                Assert.Equal([key], driver.Queues[Receive].WaitForCompletion().Written);
             }
 
-            bench.Request(Transmit, [bench.Allocate("out\n"u8)], []);
+            Print(driver, "out\n"u8);
             Assert.Equal("out\r\n", pty.Screen(100));
 
-            bench.Reset();
+            driver.Reset();
             Assert.Equal(before, pty.LocalModes);
-            bench.Start();
+            driver.Start();
             Assert.Equal(before & ~keys, pty.LocalModes);
         }
 
@@ -308,19 +304,30 @@ public sealed class ConsoleDeviceTests : IDisposable
     [Fact]
     public void FaultsOnABufferOfTheWrongDirection()
     {
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
-            bench.Queues[Receive].Add([bench.Allocate(1)], []);
-            bench.Queues[Receive].Kick();
-            Assert.Equal("test0: queue receive, descriptor 0: a device-readable descriptor in the receive queue", bench.WaitForFault().ToString());
+            driver.Queues[Receive].Submit(new Chain().Readable([1]));
+            Assert.Equal("queue receive, descriptor 0: a device-readable descriptor in the receive queue", driver.WaitForFault().Message);
         }
 
-        using (DeviceBench bench = Start())
+        using (TestDriver driver = Start())
         {
-            bench.Queues[Transmit].Add([], [bench.Allocate(1)]);
-            bench.Queues[Transmit].Kick();
-            Assert.Equal("test0: queue transmit, descriptor 0: a device-writable descriptor in the transmit queue", bench.WaitForFault().ToString());
+            driver.Queues[Transmit].Submit(new Chain().Writable(1));
+            Assert.Equal("queue transmit, descriptor 0: a device-writable descriptor in the transmit queue", driver.WaitForFault().Message);
         }
+    }
+
+    [Theory]
+    [InlineData(Receive)]
+    [InlineData(Transmit)]
+    public void FaultsOnABrokenRing(int queue)
+    {
+        using TestDriver driver = Start();
+        HostileDriver.BreakTheRingInEveryWay(driver, driver.Queues[queue], () =>
+        {
+            Print(driver, "x"u8);
+            Assert.Equal("x", ReadScreen(1));
+        });
     }
 
     private sealed class ManualClock : TimeProvider

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using LguestPlug.Net;
 using LguestPlug.Testing;
-using LguestPlug.Virtio;
+using LguestPlug.Tests;
 
 namespace LguestPlug.Plugins.Tests;
 
@@ -21,10 +21,16 @@ public class NetDeviceTests
     private static readonly byte[] s_hostIp = [192, 168, 19, 1];
     private static readonly byte[] s_guestIp = [192, 168, 19, 2];
 
-    private readonly RecordingContext _context = new() { Name = "net0" };
+    /// <summary>Room for a packet.</summary>
+    private static readonly Chain s_room = new Chain().Writable(2000);
 
-    private VirtioDevice Create(string? link, string? tap = null) => new NetPlugin().Create(
-        new NetOptions { Link = link is null ? null : HostLink.Parse(link, null), Tap = tap }, _context);
+    /// <summary>A packet that means nothing to anybody.</summary>
+    private static readonly Chain s_packet = new Chain().Readable(new byte[HeaderSize + 60]);
+
+    private readonly TestDeviceContext _context = new("net0");
+
+    private TestDriver Create(string? link, string? tap = null) => TestDriver.Create(
+        new NetPlugin(), new NetOptions { Link = link is null ? null : HostLink.Parse(link, null), Tap = tap }, _context);
 
     [Fact]
     public void ConstantsAndLayoutsAgreeWithTheKernelsHeaders() => Assert.Equal(
@@ -83,15 +89,15 @@ public class NetDeviceTests
     [Fact]
     public void IsWhatTheCLauncherOffers() => NetworkNamespace.Run(() =>
     {
-        using VirtioDevice device = Create("192.168.19.1:02:11:22:33:44:55");
-        Assert.Equal(1, device.DeviceId);
-        Assert.Equal([0xA3, 0x3B, 0x00, 0x10], BitConverter.GetBytes((uint)device.Features));
-        Assert.Equal("0211223344550000", Convert.ToHexString(device.Config.Span));
-        Assert.Equal([256, 256], device.Queues.Select(q => (int)q.Size));
-        Assert.Equal("tun tap0: 192.168.19.1", device.Description);
+        using TestDriver driver = Create("192.168.19.1:02:11:22:33:44:55");
+        Assert.Equal(1, driver.Device.DeviceId);
+        Assert.Equal([0xA3, 0x3B, 0x00, 0x10], BitConverter.GetBytes((uint)driver.OfferedFeatures));
+        Assert.Equal("0211223344550000", Convert.ToHexString(driver.Config.Span));
+        Assert.Equal([256, 256], driver.Queues.Select(q => q.Size));
+        Assert.Equal("tun tap0: 192.168.19.1", driver.Device.Description);
 
-        using VirtioDevice without = Create("192.168.20.1");
-        Assert.Equal([0x83, 0x3B, 0x00, 0x10], BitConverter.GetBytes((uint)without.Features));
+        using TestDriver without = Create("192.168.20.1");
+        Assert.Equal([0x83, 0x3B, 0x00, 0x10], BitConverter.GetBytes((uint)without.OfferedFeatures));
         Assert.Equal("0000000000000000", Convert.ToHexString(without.Config.Span));
     });
 
@@ -109,7 +115,7 @@ public class NetDeviceTests
     [Fact]
     public void SetsTheHostsAddressAndBringsTheInterfaceUp() => NetworkNamespace.Run(() =>
     {
-        using VirtioDevice device = Create("192.168.19.1");
+        using TestDriver driver = Create("192.168.19.1");
         Assert.Contains("inet 192.168.19.1/24", NetworkNamespace.Ip("-o", "address", "show", "dev", "tap0"), StringComparison.Ordinal);
         Assert.Contains(",UP", NetworkNamespace.Ip("-o", "link", "show", "dev", "tap0"), StringComparison.Ordinal);
     });
@@ -118,19 +124,19 @@ public class NetDeviceTests
     public void BecomesAPortOfABridge() => NetworkNamespace.Run(() =>
     {
         NetworkNamespace.Ip("link", "add", "br7", "type", "bridge");
-        using VirtioDevice device = Create("bridge:br7");
+        using TestDriver driver = Create("bridge:br7");
         string link = NetworkNamespace.Ip("-o", "link", "show", "dev", "tap0");
         Assert.Contains("master br7", link, StringComparison.Ordinal);
         Assert.Contains(",UP", link, StringComparison.Ordinal);
-        Assert.Equal("tun tap0 attached to bridge: br7", device.Description);
+        Assert.Equal("tun tap0 attached to bridge: br7", driver.Device.Description);
     });
 
     [Fact]
     public void UsesATapMadeBeforehandAsItIs() => NetworkNamespace.Run(() =>
     {
         NetworkNamespace.Ip("tuntap", "add", "dev", "mine", "mode", "tap", "vnet_hdr");
-        using VirtioDevice device = Create(null, "mine");
-        Assert.Equal("tun mine", device.Description);
+        using TestDriver driver = Create(null, "mine");
+        Assert.Equal("tun mine", driver.Device.Description);
         Assert.DoesNotContain(",UP", NetworkNamespace.Ip("-o", "link", "show", "dev", "mine"), StringComparison.Ordinal);
         Assert.Equal("cannot use tap interface mine: another program uses it", Assert.Throws<DeviceSetupException>(() => Create(null, "mine")).Message);
     });
@@ -154,37 +160,33 @@ public class NetDeviceTests
     [Fact]
     public void CarriesPacketsBothWays() => NetworkNamespace.Run(() =>
     {
-        using DeviceBench bench = new(Create("192.168.19.1:02:11:22:33:44:55"));
+        using TestDriver driver = Create("192.168.19.1:02:11:22:33:44:55");
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Parse("192.168.19.1"), 7000));
 
         // Without offloads the host fills in every checksum, so that the packets can be compared whole.
-        bench.Start(VirtioFeatures.IndirectDescriptors);
+        driver.Start(VirtioFeatures.IndirectDescriptors);
+        Chain room = new Chain().Writable(HeaderSize + 1514, HeaderSize);
         for (int i = 0; i < 16; i++)
-        {
-            GuestBuffer buffer = bench.Allocate(HeaderSize + 1514);
-            bench.Queues[Receive].Add([], DeviceBench.Cut(buffer, HeaderSize), i % 2 == 0 ? null : bench.Allocate(64).Address);
-            _buffers.Add(buffer);
-        }
+            driver.Queues[Receive].Submit(i % 2 == 0 ? room : room.Indirect());
 
-        bench.Queues[Receive].Kick();
         socket.Send("hello guest"u8, "192.168.19.2", 7001);
 
-        byte[] question = ReceiveFrame(bench, TypeArp);
+        byte[] question = ReceiveFrame(driver, TypeArp);
         byte[] hostMac = question[6..12];
         byte[] answer = [.. hostMac, .. s_guestMac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, .. s_guestMac, .. s_guestIp, .. hostMac, .. s_hostIp];
-        SendFrame(bench, answer);
+        SendFrame(driver, answer);
 
-        byte[] datagram = ReceiveFrame(bench, TypeIp);
+        byte[] datagram = ReceiveFrame(driver, TypeIp);
         Assert.Equal(s_guestMac, datagram[..6]);
         Assert.Equal("hello guest"u8.ToArray(), datagram[42..]);
-        bench.WaitForInterrupt(Receive);
+        driver.Queues[Receive].WaitForInterrupt();
 
-        SendFrame(bench, Datagram(hostMac, 7001, 7000, "hello host"u8));
+        SendFrame(driver, Datagram(hostMac, 7001, 7000, "hello host"u8));
         Task<UdpReceiveResult> received = socket.ReceiveAsync();
-        Assert.True(received.Wait(DeviceBench.Patience));
+        Assert.True(received.Wait(driver.Patience));
         Assert.Equal("hello host"u8.ToArray(), received.Result.Buffer);
         Assert.Equal("192.168.19.2:7001", received.Result.RemoteEndPoint.ToString());
-        Assert.Empty(_context.Complaints);
+        Assert.Empty(_context.Warnings);
     });
 
     /// <summary>Packets that wait are all given before the guest is interrupted, once.</summary>
@@ -193,93 +195,94 @@ public class NetDeviceTests
     {
         const int Packets = 8;
         NetworkNamespace.SwitchOffIPv6();
-        using DeviceBench bench = new(Create("192.168.19.1:02:11:22:33:44:55"));
+        using TestDriver driver = Create("192.168.19.1:02:11:22:33:44:55");
         NetworkNamespace.Ip("neighbour", "add", "192.168.19.2", "lladdr", "02:11:22:33:44:55", "dev", "tap0");
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Parse("192.168.19.1"), 7000));
         for (int i = 0; i < Packets; i++)
             socket.Send("packet"u8, "192.168.19.2", 7001);
 
         for (int i = 0; i < 64; i++)
-            bench.Queues[Receive].Add([], [bench.Allocate(2000)]);
+            driver.Queues[Receive].Submit(s_room);
 
-        bench.Start();
-        bench.WaitForInterrupt(Receive);
-        Assert.InRange((int)bench.Queues[Receive].UsedIndex, Packets, 64);
-        Assert.Equal(1, bench.InterruptCount(Receive));
+        driver.Start();
+        driver.Queues[Receive].WaitForInterrupt();
+        int received = 0;
+        while (driver.Queues[Receive].TryGetCompletion() is not null)
+            received++;
+
+        Assert.InRange(received, Packets, 64);
+        Assert.Equal(1, driver.Queues[Receive].Interrupts);
     });
 
     [Fact]
     public void GoesOnAfterAPacketTheHostRefuses() => NetworkNamespace.Run(() =>
     {
-        using DeviceBench bench = new DeviceBench(Create("192.168.19.1")).Start();
+        using TestDriver driver = Create("192.168.19.1").Start();
         for (int i = 0; i < 2; i++)
-            Assert.Equal(0u, bench.Request(Transmit, [bench.Allocate([1, 2, 3])], []).Length);
+            Assert.Equal(0u, driver.Queues[Transmit].Send(new Chain().Readable([1, 2, 3])).Length);
 
-        Assert.Equal(["a packet could not be sent to tap0: Invalid argument; later ones are not reported"], _context.Complaints);
-        bench.Request(Transmit, [bench.Allocate(new byte[HeaderSize + 60])], []);
+        Assert.Equal(["a packet could not be sent to tap0: Invalid argument; later ones are not reported"], _context.Warnings);
+        driver.Queues[Transmit].Send(s_packet);
     });
 
     [Fact]
     public void ResetsWhileItWaitsForPacketsAndGoesOn() => NetworkNamespace.Run(() =>
     {
-        using DeviceBench bench = new(Create("192.168.19.1"));
+        using TestDriver driver = Create("192.168.19.1");
         for (int i = 0; i < 5; i++)
         {
-            bench.Start();
-            bench.Queues[Receive].Add([], [bench.Allocate(2000)]);
-            bench.Queues[Receive].Kick();
-            bench.Request(Transmit, [bench.Allocate(new byte[HeaderSize + 60])], []);
-            bench.Reset();
-            Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
+            driver.Start();
+            driver.Queues[Receive].Submit(s_room);
+            driver.Queues[Transmit].Send(s_packet);
+            driver.Reset();
+            Assert.False(driver.IsRunning);
         }
     });
 
     [Fact]
     public void SurvivesTheLossOfItsTap() => NetworkNamespace.Run(() =>
     {
-        using DeviceBench bench = new DeviceBench(Create("192.168.19.1")).Start();
-        bench.Queues[Receive].Add([], [bench.Allocate(2000)]);
-        bench.Queues[Receive].Kick();
+        using TestDriver driver = Create("192.168.19.1").Start();
+        driver.Queues[Receive].Submit(s_room);
         NetworkNamespace.Ip("link", "delete", "tap0");
         for (int i = 0; i < 64; i++)
-            bench.Queues[Receive].Add([], [bench.Allocate(2000)]);
+            driver.Queues[Receive].Submit(s_room);
 
-        bench.Runner.Kick(Receive);
-        bench.WaitUntil(() => _context.Complaints.Any(c => c.StartsWith("tap0 cannot be read any more", StringComparison.Ordinal)), "the loss was not noticed");
-        bench.Request(Transmit, [bench.Allocate(new byte[HeaderSize + 60])], []);
-        bench.Reset();
+        driver.Queues[Receive].Kick();
+        driver.WaitUntil(() => _context.Warnings.Any(c => c.StartsWith("tap0 cannot be read any more", StringComparison.Ordinal)), "the loss was not noticed");
+        driver.Queues[Transmit].Send(s_packet);
+        driver.Reset();
     });
 
     [Fact]
     public void FaultsOnABufferOfTheWrongDirection() => NetworkNamespace.Run(() =>
     {
-        using DeviceBench bench = new DeviceBench(Create("192.168.19.1")).Start();
-        bench.Queues[Transmit].Add([], [bench.Allocate(1)]);
-        bench.Queues[Transmit].Kick();
-        Assert.Equal("test0: queue transmit, descriptor 0: a device-writable descriptor in the transmit queue", bench.WaitForFault().ToString());
+        using TestDriver driver = Create("192.168.19.1").Start();
+        driver.Queues[Transmit].Submit(new Chain().Writable(1));
+        Assert.Equal("queue transmit, descriptor 0: a device-writable descriptor in the transmit queue", driver.WaitForFault().Message);
     });
 
-    private readonly List<GuestBuffer> _buffers = [];
-    private int _received;
+    [Fact]
+    public void FaultsOnABrokenRing() => NetworkNamespace.Run(() =>
+    {
+        using TestDriver driver = Create("192.168.19.1").Start();
+        foreach (TestQueue queue in driver.Queues)
+            HostileDriver.BreakTheRingInEveryWay(driver, queue, () => driver.Queues[Transmit].Send(s_packet));
+    });
 
     /// <summary>The next frame of a type for the guest; what else a network sends of itself is passed over.</summary>
-    private byte[] ReceiveFrame(DeviceBench bench, ushort type)
+    private byte[] ReceiveFrame(TestDriver driver, ushort type)
     {
         while (true)
         {
-            UsedChain used = bench.WaitForUsed(Receive);
-            byte[] packet = bench.Read(_buffers[_received++])[..(int)used.Length];
-            byte[] frame = packet[HeaderSize..];
+            byte[] frame = driver.Queues[Receive].WaitForCompletion().Written[HeaderSize..];
             if (BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12)) == type)
                 return frame;
         }
     }
 
-    private static void SendFrame(DeviceBench bench, byte[] frame)
-    {
-        GuestBuffer packet = bench.Allocate([.. new byte[HeaderSize], .. frame]);
-        bench.Request(Transmit, DeviceBench.Cut(packet, HeaderSize, 20), []);
-    }
+    private static void SendFrame(TestDriver driver, byte[] frame) =>
+        driver.Queues[Transmit].Send(new Chain().Readable([.. new byte[HeaderSize], .. frame], HeaderSize, 20));
 
     private static byte[] Datagram(byte[] hostMac, ushort from, ushort to, ReadOnlySpan<byte> data)
     {

@@ -204,8 +204,8 @@ public sealed class DescriptorChainTests : IDisposable
         var ring = new Vring(memory, 4 << 20, 256);
         using var signals = new QueueSignals();
         var queue = new Virtqueue("test", memory, ring, new VirtqueueState(), signals, () => { });
-        var driver = new DriverQueue(memory, ring, () => { });
-        driver.Add([], DeviceBench.Cut(new GuestBuffer(1001, content.Length), Enumerable.Repeat(4099, 250)));
+        var driver = new DriverRing(memory, ring);
+        driver.Add([], QueueBench.Cut(new GuestBuffer(1001, content.Length), Enumerable.Repeat(4099, 250)));
         DescriptorChain chain = queue.TryTake()!;
         Assert.Equal(content.Length, chain.Writable.FillFrom(file, 0, content.Length).Bytes);
         Assert.Equal(content, memory.Slice(1001, content.Length).ToArray());
@@ -215,7 +215,7 @@ public sealed class DescriptorChainTests : IDisposable
     {
         readable.CopyTo(_bench.Memory.Slice(Out, readable.Length));
         Assert.True(_bench.Driver.Add(
-            DeviceBench.Cut(new GuestBuffer(Out, readable.Length), readableCuts), DeviceBench.Cut(new GuestBuffer(In, writable), writableCuts)) >= 0);
+            QueueBench.Cut(new GuestBuffer(Out, readable.Length), readableCuts), QueueBench.Cut(new GuestBuffer(In, writable), writableCuts)) >= 0);
         return _bench.Queue.TryTake()!;
     }
 

@@ -15,13 +15,13 @@ internal sealed class QueueBench : IDisposable
     {
         Memory = GuestMemory.Allocate(64 * 4096, 0);
         var ring = new Vring(Memory, RingAddress, size);
-        Driver = new DriverQueue(Memory, ring, () => Kicks++);
+        Driver = new DriverRing(Memory, ring);
         Queue = new Virtqueue("test", Memory, ring, State, Signals, () => Interrupts++, stopping: Stopping.Token);
     }
 
     internal GuestMemory Memory { get; }
 
-    internal DriverQueue Driver { get; }
+    internal DriverRing Driver { get; }
 
     internal Virtqueue Queue { get; }
 
@@ -33,7 +33,23 @@ internal sealed class QueueBench : IDisposable
 
     internal int Interrupts { get; private set; }
 
-    internal int Kicks { get; private set; }
+    /// <summary>Cuts a buffer into pieces of the given lengths; what is left over is the last.</summary>
+    internal static IReadOnlyList<GuestBuffer> Cut(GuestBuffer buffer, params IEnumerable<int> lengths)
+    {
+        var pieces = new List<GuestBuffer>();
+        int at = 0;
+        foreach (int length in lengths)
+        {
+            int piece = Math.Min(length, buffer.Length - at);
+            pieces.Add(buffer.Slice(at, piece));
+            at += piece;
+        }
+
+        if (at < buffer.Length)
+            pieces.Add(buffer.Slice(at, buffer.Length - at));
+
+        return pieces;
+    }
 
     /// <summary>Publishes a chain of descriptors written by hand, numbered from 0, and takes it.</summary>
     internal DescriptorChain TakeOne(params (ulong Address, uint Length, DescriptorFlags Flags, int Next)[] descriptors)
@@ -53,4 +69,14 @@ internal sealed class QueueBench : IDisposable
         Stopping.Dispose();
         Memory.Dispose();
     }
+}
+
+/// <summary>Descriptors in the words of the ring under test.</summary>
+internal static class DriverRingExtensions
+{
+    internal static void SetDescriptor(this DriverRing ring, int index, ulong address, uint length, DescriptorFlags flags, int next = 0) =>
+        ring.SetDescriptor(index, new Descriptor(address, length, (ushort)flags, (ushort)next));
+
+    internal static void WriteDescriptor(this DriverRing ring, ulong at, ulong address, uint length, DescriptorFlags flags, int next) =>
+        ring.WriteDescriptor(at, new Descriptor(address, length, (ushort)flags, (ushort)next));
 }

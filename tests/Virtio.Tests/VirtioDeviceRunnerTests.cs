@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.IO.Pipes;
 using LguestPlug.Testing;
+using LguestPlug.Tests;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -24,11 +25,11 @@ public class VirtioDeviceRunnerTests
             chain.Complete(0);
         }
 
-        using DeviceBench bench = new DeviceBench(new TestDevice(Serve, Serve)).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(Serve, Serve)).Start();
         for (int i = 0; i < 1000; i++)
         {
-            bench.Request(0, [bench.Allocate(1)], []);
-            bench.Request(1, [bench.Allocate(1)], []);
+            bench.Request(0);
+            bench.Request(1);
         }
 
         Assert.Equal(["test0/q0", "test0/q1"], names.Keys.Order());
@@ -38,8 +39,8 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void InterruptsBeforeItSleeps()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(CompleteAll)).Start();
-        bench.Request(0, [bench.Allocate(1)], []);
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(CompleteAll)).Start();
+        bench.Request(0);
         bench.WaitForInterrupt(0);
         bench.WaitUntilIdle(0);
         Assert.Equal(1, bench.InterruptCount(0));
@@ -48,7 +49,7 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void LosesNoKickBetweenTwoBusyThreads()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(CompleteAll)).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(CompleteAll)).Start();
         GuestBuffer buffer = bench.Allocate(1);
         const int Rounds = 20_000;
         var random = new Random(1);
@@ -58,7 +59,7 @@ public class VirtioDeviceRunnerTests
             for (int j = 0; j < batch; j++)
                 Assert.True(bench.Queues[0].Add([buffer], []) >= 0);
 
-            bench.Queues[0].Kick();
+            bench.Kick(0);
             for (int j = 0; j < batch; j++)
                 bench.WaitForUsed(0);
         }
@@ -67,8 +68,8 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void OffersAndAcceptsFeatures()
     {
-        var device = new TestDevice(CompleteAll) { OfferedFeatures = 0b1011 };
-        using DeviceBench bench = new(device);
+        var device = new LambdaDevice(CompleteAll) { OfferedFeatures = 0b1011 };
+        using RunnerBench bench = new(device);
         Assert.Equal(0b1011ul, bench.Runner.OfferedFeatures);
         bench.Start(0b0110);
         Assert.Equal(0b0010ul, bench.Runner.AcceptedFeatures);
@@ -80,8 +81,8 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void StartsAndResetsAnyNumberOfTimes()
     {
-        var device = new TestDevice(CompleteAll, CompleteAll);
-        using (DeviceBench bench = new(device))
+        var device = new LambdaDevice(CompleteAll, CompleteAll);
+        using (RunnerBench bench = new(device))
         {
             bench.Runner.Reset();
             Assert.False(bench.Runner.WasEverStarted);
@@ -89,7 +90,7 @@ public class VirtioDeviceRunnerTests
             {
                 bench.Start();
                 Assert.Equal(DeviceRunState.Running, bench.Runner.State);
-                bench.Request(0, [bench.Allocate(1)], []);
+                bench.Request(0);
                 bench.Reset();
                 Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
             }
@@ -118,7 +119,7 @@ public class VirtioDeviceRunnerTests
         }
 
         using var memory = GuestMemory.Allocate(1 << 20, 3);
-        using var device = new TestDevice(CompleteAll);
+        using var device = new LambdaDevice(CompleteAll);
         var ring = new Vring(memory, 1 << 20, 256);
         var runner = new VirtioDeviceRunner("leak0", device, NullLogger.Instance, _ => { });
         runner.PlaceQueue(0, memory, ring, () => { });
@@ -132,7 +133,7 @@ public class VirtioDeviceRunnerTests
 
         // The kernel's part of a thread ends a little after ours. Other tests run beside this one and open files of their own:
         // growth by the number of rounds is what counts.
-        Assert.True(SpinWait.SpinUntil(() => QueueThreads() == 0, DeviceBench.Patience));
+        Assert.True(SpinWait.SpinUntil(() => QueueThreads() == 0, RunnerBench.Patience));
         int before = Descriptors();
         runner.Dispose();
         for (int i = 0; i < 200; i++)
@@ -144,7 +145,7 @@ public class VirtioDeviceRunnerTests
         }
 
         Assert.InRange(Descriptors(), 0, before + 100);
-        Assert.True(SpinWait.SpinUntil(() => QueueThreads() == 0, DeviceBench.Patience));
+        Assert.True(SpinWait.SpinUntil(() => QueueThreads() == 0, RunnerBench.Patience));
     }
 
     [Fact]
@@ -163,15 +164,15 @@ public class VirtioDeviceRunnerTests
 
             outcomes.Add($"{name} {wait(queue)}");
         };
-        var device = new TestDevice(
+        var device = new LambdaDevice(
             Waiting("take", queue => queue.Take() is not null),
             Waiting("readable", queue => queue.WaitReadable(input.SafePipeHandle)),
             Waiting("writable", queue => FillUp(full) && queue.WaitWritable(full.SafePipeHandle)),
             Waiting("sleep", queue => queue.Sleep(Timeout.InfiniteTimeSpan)),
             Waiting("token", queue => queue.Stopping.WaitHandle.WaitOne() && !queue.Stopping.IsCancellationRequested));
-        using (DeviceBench bench = new DeviceBench(device).Start())
+        using (RunnerBench bench = new RunnerBench(device).Start())
         {
-            Assert.True(entered.Wait(DeviceBench.Patience));
+            Assert.True(entered.Wait(RunnerBench.Patience));
             bench.Reset();
             Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
         }
@@ -193,14 +194,14 @@ public class VirtioDeviceRunnerTests
         using var input = new AnonymousPipeClientStream(PipeDirection.In, pipe.ClientSafePipeHandle);
         bool answer = false;
         using var done = new ManualResetEventSlim();
-        using DeviceBench bench = new DeviceBench(new TestDevice(queue =>
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(queue =>
         {
             answer = queue.WaitReadable(input.SafePipeHandle) && queue.WaitWritable(pipe.SafePipeHandle) && queue.Sleep(TimeSpan.FromMilliseconds(1));
             done.Set();
             queue.Sleep(Timeout.InfiniteTimeSpan);
         })).Start();
         pipe.WriteByte(1);
-        Assert.True(done.Wait(DeviceBench.Patience));
+        Assert.True(done.Wait(RunnerBench.Patience));
         Assert.True(answer);
     }
 
@@ -209,7 +210,7 @@ public class VirtioDeviceRunnerTests
     {
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         using var input = new AnonymousPipeClientStream(PipeDirection.In, pipe.ClientSafePipeHandle);
-        using DeviceBench bench = new(new TestDevice(queue =>
+        using RunnerBench bench = new(new LambdaDevice(queue =>
         {
             if (queue.Take() is { } chain && queue.WaitReadable(input.SafePipeHandle))
                 chain.Complete(chain.Writable.FillFrom(input.SafePipeHandle).Bytes);
@@ -229,7 +230,7 @@ public class VirtioDeviceRunnerTests
     public void AChainInHandMayBeLeftWhenStopped()
     {
         using var taken = new ManualResetEventSlim();
-        using DeviceBench bench = new DeviceBench(new TestDevice(queue =>
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(queue =>
         {
             if (queue.Take() is null)
                 return;
@@ -238,8 +239,8 @@ public class VirtioDeviceRunnerTests
             queue.Sleep(Timeout.InfiniteTimeSpan);
         })).Start();
         bench.Queues[0].Add([bench.Allocate(1)], []);
-        bench.Queues[0].Kick();
-        Assert.True(taken.Wait(DeviceBench.Patience));
+        bench.Kick(0);
+        Assert.True(taken.Wait(RunnerBench.Patience));
         bench.Reset();
         Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
     }
@@ -247,9 +248,9 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void ABrokenRingIsAFaultThatStopsAllQueues()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(CompleteAll, CompleteAll)).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(CompleteAll, CompleteAll)).Start();
         bench.Queues[1].Publish(300);
-        bench.Queues[1].Kick();
+        bench.Kick(1);
         DeviceFault fault = bench.WaitForFault();
         Assert.Equal("test0: queue q1: available entry 0 names descriptor 300, but the table has 256", fault.ToString());
         Assert.Equal("q1", fault.Queue);
@@ -263,22 +264,22 @@ public class VirtioDeviceRunnerTests
         bench.Reset();
         Assert.Null(bench.Queues[0].Collect());
         bench.Start();
-        bench.Request(0, [bench.Allocate(1)], []);
+        bench.Request(0);
     }
 
     [Fact]
     public void AForgottenChainIsAFault()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(queue => queue.Take())).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(queue => queue.Take())).Start();
         bench.Queues[0].Add([bench.Allocate(1)], []);
-        bench.Queues[0].Kick();
+        bench.Kick(0);
         Assert.Equal("test0: queue q0, descriptor 0: the device returned without completing the chain", bench.WaitForFault().ToString());
     }
 
     [Fact]
     public void APluginThatThrowsIsAFaultWithItsName()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(_ => throw new NotSupportedException("two\nlines"))).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(_ => throw new NotSupportedException("two\nlines"))).Start();
         DeviceFault fault = bench.WaitForFault();
         Assert.Equal("test0: queue q0: the plugin threw NotSupportedException: two lines", fault.ToString());
         Assert.False(fault.IsDriversFault);
@@ -288,13 +289,13 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void ADeviceMayFaultItsDriver()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(queue =>
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(queue =>
         {
             if (queue.Take() is not null)
                 throw queue.Fault("no such request");
         })).Start();
         bench.Queues[0].Add([bench.Allocate(1)], []);
-        bench.Queues[0].Kick();
+        bench.Kick(0);
         Assert.Equal("test0: queue q0, descriptor 0: no such request", bench.WaitForFault().ToString());
     }
 
@@ -304,7 +305,7 @@ public class VirtioDeviceRunnerTests
         int told = 0;
         using var memory = GuestMemory.Allocate(1 << 20, 9);
         using var barrier = new Barrier(3);
-        using var device = new TestDevice([.. Enumerable.Repeat<QueueService>(
+        using var device = new LambdaDevice([.. Enumerable.Repeat<QueueService>(
             _ =>
             {
                 barrier.SignalAndWait();
@@ -323,7 +324,7 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void KicksComeFromTheDescriptorToo()
     {
-        using DeviceBench bench = new DeviceBench(new TestDevice(CompleteAll)).Start();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(CompleteAll)).Start();
         bench.WaitUntilIdle(0);
         bench.Queues[0].Add([bench.Allocate(1)], []);
         using var kick = new FileStream(new Microsoft.Win32.SafeHandles.SafeFileHandle(bench.Runner.KickDescriptor(0).DangerousGetHandle(), false), FileAccess.Write, 0);
@@ -334,7 +335,7 @@ public class VirtioDeviceRunnerTests
     [Fact]
     public void RefusesToStartWithoutRings()
     {
-        using var device = new TestDevice(CompleteAll);
+        using var device = new LambdaDevice(CompleteAll);
         using var runner = new VirtioDeviceRunner("x", device, NullLogger.Instance, _ => { });
         Assert.Equal("x: queue q0 has no place", Assert.Throws<InvalidOperationException>(() => runner.Start(0)).Message);
     }
@@ -344,7 +345,7 @@ public class VirtioDeviceRunnerTests
     [InlineData(100)]
     public void RefusesAQueueOfOddSize(int size)
     {
-        using var device = new TestDevice(CompleteAll) { QueueSize = (ushort)size };
+        using var device = new LambdaDevice(CompleteAll) { QueueSize = (ushort)size };
         var error = Assert.Throws<DeviceSetupException>(() => new VirtioDeviceRunner("x", device, NullLogger.Instance, _ => { }));
         Assert.Equal($"x: queue q0 has size {size}; expected a power of two, at most 32768", error.Message);
     }
@@ -354,7 +355,7 @@ public class VirtioDeviceRunnerTests
     {
         VirtioDeviceRunner? runner = null;
         Exception? refusal = null;
-        using DeviceBench bench = new(new TestDevice(queue =>
+        using RunnerBench bench = new(new LambdaDevice(queue =>
         {
             if (queue.Take() is not null)
                 Volatile.Write(ref refusal, Record.Exception(() => runner!.Reset()));
@@ -362,7 +363,7 @@ public class VirtioDeviceRunnerTests
         runner = bench.Runner;
         bench.Start();
         bench.Queues[0].Add([bench.Allocate(1)], []);
-        bench.Queues[0].Kick();
+        bench.Kick(0);
         bench.WaitUntil(() => Volatile.Read(ref refusal) is not null, "the queue was not refused");
         Assert.EndsWith("reset by its own queue q0", Assert.IsType<InvalidOperationException>(refusal).Message, StringComparison.Ordinal);
         bench.Reset();

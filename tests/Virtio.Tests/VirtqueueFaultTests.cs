@@ -151,7 +151,7 @@ public class VirtqueueFaultTests
         var ring = new Vring(memory, 1UL << 31, 8);
         using var signals = new QueueSignals();
         var queue = new Virtqueue("test", memory, ring, new VirtqueueState(), signals, () => { });
-        var driver = new DriverQueue(memory, ring, () => { });
+        var driver = new DriverRing(memory, ring);
         driver.SetDescriptor(0, 0, 0x8000_0000, Next, 1);
         driver.SetDescriptor(1, 0, 0x7FFF_FFFF, None);
         driver.Publish(0);

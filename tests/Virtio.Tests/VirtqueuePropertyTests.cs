@@ -54,7 +54,7 @@ public class VirtqueuePropertyTests
                     int count = expected.Count;
                     for (int i = 0; i < count; i++)
                     {
-                        UsedChain used = bench.Driver.Collect()!.Value;
+                        (int Head, uint Length) used = bench.Driver.Collect()!.Value;
                         Assert.True(expected.Remove(used.Head, out var request));
                         byte[] answer = [.. request.Answer.SelectMany(b => bench.Memory.Slice(b.Address, b.Length).ToArray())];
                         Assert.Equal((uint)Math.Min(request.Sent.Length, answer.Length), used.Length);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Testing;
+using LguestPlug.Tests;
 
 namespace LguestPlug.Virtio.Tests;
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using LguestPlug.Virtio;
+using LguestPlug.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace LguestPlug.Testing;
+namespace LguestPlug.Virtio.Tests;
 
 /// <summary>
-/// A device on a bench: guest memory, a ring for each of its queues, and a driver. Stands where the bus and the guest are
-/// otherwise. Used by one thread.
+/// A device and the runner under test, with guest memory, a ring for each queue, and a driver; unlike the test kit, it lets
+/// the device break every rule. Used by one thread.
 /// </summary>
-public sealed class DeviceBench : IDisposable
+internal sealed class RunnerBench : IDisposable
 {
     /// <summary>How long anything is waited for; only a test that fails ever waits that long.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -25,7 +25,7 @@ public sealed class DeviceBench : IDisposable
     /// <param name="device">The device.</param>
     /// <param name="ramBytes">Guest memory for buffers.</param>
     /// <param name="logger">The runner's log.</param>
-    public DeviceBench(VirtioDevice device, ulong ramBytes = 4 << 20, ILogger? logger = null)
+    public RunnerBench(VirtioDevice device, ulong ramBytes = 4 << 20, ILogger? logger = null)
     {
         Runner = new VirtioDeviceRunner("test0", device, logger ?? NullLogger.Instance, fault => _fault.TrySetResult(fault));
         int pages = Runner.Queues.Sum(q => Vring.PageCount(q.Size));
@@ -34,7 +34,7 @@ public sealed class DeviceBench : IDisposable
         _rings = new Vring[Runner.Queues.Count];
         _interrupts = [.. Runner.Queues.Select(_ => new SemaphoreSlim(0))];
         _interruptCounts = new int[Runner.Queues.Count];
-        Queues = new DriverQueue[Runner.Queues.Count];
+        Queues = new DriverRing[Runner.Queues.Count];
         for (int i = 0; i < _rings.Length; i++)
         {
             int index = i;
@@ -45,7 +45,7 @@ public sealed class DeviceBench : IDisposable
                 Interlocked.Increment(ref _interruptCounts[index]);
                 _interrupts[index].Release();
             });
-            Queues[i] = new DriverQueue(Memory, _rings[i], () => Runner.Kick(index));
+            Queues[i] = new DriverRing(Memory, _rings[i]);
         }
     }
 
@@ -53,13 +53,13 @@ public sealed class DeviceBench : IDisposable
 
     public VirtioDeviceRunner Runner { get; }
 
-    public DriverQueue[] Queues { get; }
+    public DriverRing[] Queues { get; }
 
     /// <summary>Interrupts raised so far for a queue.</summary>
     public int InterruptCount(int queue) => Volatile.Read(ref _interruptCounts[queue]);
 
     /// <summary>Starts the device with all features it offers, or with the given ones.</summary>
-    public DeviceBench Start(ulong? accepted = null)
+    public RunnerBench Start(ulong? accepted = null)
     {
         Runner.Start(accepted ?? Runner.OfferedFeatures);
         return this;
@@ -72,17 +72,14 @@ public sealed class DeviceBench : IDisposable
         _fault = new TaskCompletionSource<DeviceFault>(TaskCreationOptions.RunContinuationsAsynchronously);
         for (int i = 0; i < _rings.Length; i++)
         {
-            int index = i;
             _rings[i].Clear();
-            Queues[i] = new DriverQueue(Memory, _rings[i], () => Runner.Kick(index));
+            Queues[i] = new DriverRing(Memory, _rings[i]);
         }
     }
 
     /// <summary>Sets guest memory aside. It is never given back.</summary>
-    public GuestBuffer Allocate(int length, int alignment = 1)
+    public GuestBuffer Allocate(int length)
     {
-        ulong mask = (ulong)alignment - 1;
-        _nextBuffer = (_nextBuffer + mask) & ~mask;
         var buffer = new GuestBuffer(_nextBuffer, length);
         _nextBuffer += (ulong)length;
         if (_nextBuffer > Memory.RamSize)
@@ -91,51 +88,25 @@ public sealed class DeviceBench : IDisposable
         return buffer;
     }
 
-    /// <summary>Sets guest memory aside and fills it.</summary>
-    public GuestBuffer Allocate(ReadOnlySpan<byte> content)
+    /// <summary>Kicks unless the device asked not to.</summary>
+    public void Kick(int queue)
     {
-        GuestBuffer buffer = Allocate(content.Length);
-        content.CopyTo(Memory.Slice(buffer.Address, buffer.Length));
-        return buffer;
+        if (Queues[queue].WantsKick)
+            Runner.Kick(queue);
     }
 
-    public byte[] Read(GuestBuffer buffer) => Memory.Slice(buffer.Address, buffer.Length).ToArray();
-
-    /// <summary>Cuts a buffer into pieces of the given lengths; what is left over is the last.</summary>
-    public static IReadOnlyList<GuestBuffer> Cut(GuestBuffer buffer, params IEnumerable<int> lengths)
+    /// <summary>A request of one byte to read, answered.</summary>
+    public void Request(int queue)
     {
-        var pieces = new List<GuestBuffer>();
-        ulong at = buffer.Address;
-        int left = buffer.Length;
-        foreach (int length in lengths)
-        {
-            int piece = Math.Min(length, left);
-            pieces.Add(new GuestBuffer(at, piece));
-            at += (ulong)piece;
-            left -= piece;
-        }
-
-        if (left > 0)
-            pieces.Add(new GuestBuffer(at, left));
-
-        return pieces;
-    }
-
-    /// <summary>One request, answered: adds a chain, kicks, waits for it.</summary>
-    public UsedChain Request(int queue, IReadOnlyList<GuestBuffer> readable, IReadOnlyList<GuestBuffer> writable, ulong? indirectTable = null)
-    {
-        int head = Queues[queue].Add(readable, writable, indirectTable);
-        Assert.True(head >= 0, "the bench ran out of descriptors");
-        Queues[queue].Kick();
-        UsedChain used = WaitForUsed(queue);
-        Assert.Equal(head, used.Head);
-        return used;
+        int head = Queues[queue].Add([Allocate(1)], []);
+        Kick(queue);
+        Assert.Equal(head, WaitForUsed(queue).Head);
     }
 
     /// <summary>Waits for the next chain the device hands back.</summary>
-    public UsedChain WaitForUsed(int queue)
+    public (int Head, uint Length) WaitForUsed(int queue)
     {
-        UsedChain? used = null;
+        (int Head, uint Length)? used = null;
         WaitUntil(() => (used = Queues[queue].Collect()) is not null, "the device handed no chain back");
         return used!.Value;
     }

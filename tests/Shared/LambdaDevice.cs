@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace LguestPlug.Testing;
+namespace LguestPlug.Tests;
 
 /// <summary>A device made of services given as lambdas, which notes what is done to it.</summary>
-public sealed class TestDevice(params QueueService[] services) : VirtioDevice
+public sealed class LambdaDevice(params QueueService[] services) : VirtioDevice
 {
     public List<string> Calls { get; } = [];
 

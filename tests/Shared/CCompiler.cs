@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Diagnostics;
 
-namespace LguestPlug.Testing;
+namespace LguestPlug.Tests;
 
 /// <summary>The C compiler as the judge of constants and layouts.</summary>
 public static class CCompiler
