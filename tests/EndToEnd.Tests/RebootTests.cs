@@ -4,7 +4,8 @@ namespace LguestPlug.EndToEnd.Tests;
 /// <summary>A machine that reboots again and again in one process.</summary>
 public sealed class RebootTests : IDisposable
 {
-    private const int Settled = 5;
+    /// <summary>By then the runtime has compiled again what is hot, which takes memory.</summary>
+    private const int Settled = 15;
     private const int Boots = 50;
     private readonly Scratch _scratch = new();
 
