@@ -25,7 +25,7 @@ internal static class GuestRun
         List<string> words = [$"divide={divide.ToString(CultureInfo.InvariantCulture)}"];
         if (only.Count > 0)
             words.Add("only=" + string.Join(',', only));
-        var (lines, errors) = TimedProcess.Run(machine.Start(words), line => line == "done", s_patience);
+        var (lines, errors) = TimedProcess.Run(machine.Start(words), (_, line) => line == "done", s_patience);
         if (lines is [] || lines[^1].Text != "done")
             throw new BenchException($"{machine.Name} ended before it was done: {(lines is [] ? "" : lines[^1].Text)} {errors}".TrimEnd());
         var samples = new List<Sample>();

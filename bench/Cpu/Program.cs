@@ -2,11 +2,14 @@
 using System.CommandLine;
 using LguestPlug.Bench.Cpu;
 
+// Each names a file.
+const string KernelVariable = "LGUEST_BENCH_KERNEL", InitrdVariable = "LGUEST_BENCH_INITRD";
+string[] linux = ["linux", "work", "disk", "ping", "memory"];
 var rounds = new Option<int>("--rounds") { HelpName = "N", Description = "How often each machine runs; the medians are shown", DefaultValueFactory = _ => 5 };
 var only = new Option<string[]>("--only")
 {
     HelpName = "NAME",
-    Description = "A group (hot, stress, wide, system, linux) or a single workload; repeatable",
+    Description = "A group (hot, stress, wide, system, linux), a part of linux (work, disk, ping, memory) or a single workload; repeatable",
     Arity = ArgumentArity.OneOrMore,
 };
 var peers = new Option<string>("--peers")
@@ -34,15 +37,16 @@ root.SetAction(result =>
     var names = result.GetValue(only) ?? [];
     Console.WriteLine(Workloads.DescribeHost());
     var agree = true;
-    if (names.Except(["linux"]).Any() || names.Length == 0)
+    string[] ofLinux = [.. names.Where(linux.Contains)], plain = [.. names.Except(ofLinux)];
+    if (plain.Length > 0 || names.Length == 0)
     {
         var images = GuestImages.Build(Path.Combine(AppContext.BaseDirectory, "guest"));
         Machine[] others = [Machine.Qemu(images[Platform.Pc]), Machine.V86(images[Platform.Pc]), Machine.Native(images[Platform.Native])];
         Machine[] machines = [Machine.Lguest(images[Platform.Lguest], launcher), .. others.Where(m => wanted.Contains(m.Name, StringComparer.OrdinalIgnoreCase))];
-        agree &= new Workloads(machines, Console.Out, Console.Error).Run(result.GetValue(rounds), [.. names.Except(["linux"])], result.GetValue(divide));
+        agree &= new Workloads(machines, Console.Out, Console.Error).Run(result.GetValue(rounds), plain, result.GetValue(divide));
     }
-    if (names.Contains("linux") || names.Length == 0)
-        agree &= RunLinux(result.GetValue(rounds), launcher, wanted.Contains("qemu"));
+    if (ofLinux.Length > 0 || names.Length == 0)
+        agree &= RunLinux(result.GetValue(rounds), launcher, wanted.Contains("qemu"), name => names.Length == 0 || names.Contains("linux") || names.Contains(name));
     return agree ? 0 : 1;
 });
 try
@@ -55,20 +59,28 @@ catch (BenchException e)
     return 1;
 }
 
-static bool RunLinux(int rounds, string[] launcherOptions, bool withQemu)
+static bool RunLinux(int rounds, string[] launcherOptions, bool withQemu, Predicate<string> wants)
 {
-    var files = new Dictionary<string, string?>();
-    foreach (var variable in new[] { LinuxPart.KernelVariable, LinuxPart.InitrdVariable })
+    var files = new List<string>();
+    foreach (var variable in new[] { KernelVariable, InitrdVariable })
     {
-        files[variable] = Environment.GetEnvironmentVariable(variable);
-        if (!File.Exists(files[variable]))
+        if (Environment.GetEnvironmentVariable(variable) is not { } file || !File.Exists(file))
         {
             Console.WriteLine($"without Linux: {variable} names no file");
             return true;
         }
+        files.Add(file);
     }
-    if (withQemu && !Machine.HasQemu)
-        Console.WriteLine($"without QEMU: {Machine.QemuCommand} is missing");
-    return new LinuxPart(files[LinuxPart.KernelVariable]!, files[LinuxPart.InitrdVariable]!, launcherOptions, withQemu && Machine.HasQemu)
-        .Run(rounds, Console.Out, Console.Error);
+    var guest = new LinuxGuest(files[0], files[1], launcherOptions);
+    var agree = true;
+    if (wants("work"))
+    {
+        if (withQemu && !Machine.HasQemu)
+            Console.WriteLine($"without QEMU: {Machine.QemuCommand} is missing");
+        agree = new LinuxPart(guest, withQemu && Machine.HasQemu).Run(rounds, Console.Out, Console.Error);
+    }
+    LinuxDevices.Run(guest, rounds, wants("disk"), wants("ping"), Console.Out, Console.Error);
+    if (wants("memory"))
+        LinuxFootprint.Run(guest, Console.Out, Console.Error);
+    return agree;
 }

@@ -14,10 +14,10 @@ internal static class TimedProcess
 {
     /// <summary>Reads until the process ends its output or a line is the last wanted one; the process is gone afterwards.</summary>
     /// <param name="start">What to run; its output and errors are taken from it.</param>
-    /// <param name="last">Says that the process may be ended now.</param>
+    /// <param name="last">Called with each line as it comes; says that the process may be ended now.</param>
     /// <param name="patience">How long to wait before it is ended anyway.</param>
     /// <exception cref="BenchException">It cannot be started, or took too long.</exception>
-    public static (List<TimedLine> Lines, string Errors) Run(ProcessStartInfo start, Predicate<string> last, TimeSpan patience)
+    public static (List<TimedLine> Lines, string Errors) Run(ProcessStartInfo start, Func<Process, string, bool> last, TimeSpan patience)
     {
         start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
         var clock = Stopwatch.StartNew();
@@ -34,7 +34,7 @@ internal static class TimedProcess
         {
             var errors = process.StandardError.ReadToEndAsync();
             using var tooLong = new Timer(_ => Kill(process), null, patience, Timeout.InfiniteTimeSpan);
-            var lines = ReadLines(process.StandardOutput.BaseStream, clock, last);
+            var lines = ReadLines(process.StandardOutput.BaseStream, clock, line => last(process, line));
             Kill(process);
             process.WaitForExit();
             if (clock.Elapsed >= patience)
