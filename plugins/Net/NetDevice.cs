@@ -99,13 +99,18 @@ internal sealed partial class NetDevice : VirtioDevice
             return;
         }
 
-        // Reading first and waiting only when there is nothing holds the interrupt back while packets keep coming.
+        // Reading first and waiting only when there is nothing holds the interrupt back while packets keep coming. The first one
+        // after a pause is told of at once: the guest may be waiting for just that.
+        bool paused = false;
         while (!_tapGone)
         {
             TransferResult result = chain.Writable.FillFrom(_tap.Handle);
             if (result.Bytes > 0)
             {
                 chain.Complete(result.Bytes);
+                if (paused)
+                    queue.Interrupt();
+
                 return;
             }
 
@@ -114,9 +119,12 @@ internal sealed partial class NetDevice : VirtioDevice
                 _tapGone = true;
                 LogTapGone(_logger, _tap.Name, result.Succeeded ? "end of file" : result.ErrorText);
             }
-            else if (!queue.WaitReadable(_tap.Handle))
+            else
             {
-                return;
+                queue.Interrupt();
+                paused = true;
+                if (!queue.WaitReadable(_tap.Handle))
+                    return;
             }
         }
 

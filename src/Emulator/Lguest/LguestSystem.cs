@@ -35,6 +35,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     private readonly InstructionEmulation _emulation;
     private readonly GuestClock _clock = new();
     private readonly Sleeper _sleeper = new();
+    private readonly HaltPolling _polling = new(Environment.ProcessorCount);
     private readonly NotifyTable _notifies = new();
     private readonly ActivityClock? _activity;
     private readonly EventCounts _counts = new();
@@ -42,6 +43,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     private uint _pendingInterrupts;
     private int _stopRequested;
     private bool _isHalted;
+    private long _notifiesBeforeHalt;
     private GuestExit _exit;
 
     public LguestSystem(PhysicalMemory memory, uint entryPoint, LguestMachineOptions options)
@@ -82,6 +84,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         DeviceNotifies = _notifies.Signals,
         LauncherNotifies = _counts.LauncherNotifies,
         Sleeps = _sleeper.Sleeps,
+        SleepsAvoided = _polling.Successes,
         Times = _activity == null ? null
             : new TimeStatistics(_activity[Activity.Guest], _activity[Activity.Translation], _activity[Activity.Runtime], _activity[Activity.Asleep], _activity[Activity.Outside]),
     };
@@ -250,7 +253,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
             if (_isHalted)
             {
-                Sleep();
+                Halt();
                 continue;
             }
 
@@ -275,20 +278,61 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         return false;
     }
 
+    private void Halt()
+    {
+        _activity?.Enter(Activity.Asleep);
+        if (_notifies.Signals != _notifiesBeforeHalt)
+        {
+            _notifiesBeforeHalt = _notifies.Signals;
+            long start = _clock.Nanoseconds;
+            bool slept = !_polling.IsWorthwhile || !Poll(start + HaltPolling.Window);
+            if (slept)
+            {
+                Sleep();
+            }
+
+            _polling.Learn(_clock.Nanoseconds - start, slept);
+        }
+        else
+        {
+            Sleep();
+        }
+
+        _activity?.Enter(Activity.Runtime);
+    }
+
+    /// <summary>Waits without sleeping; false if there is nothing to do when the time is over.</summary>
+    private bool Poll(long until)
+    {
+        const int Pause = 4;
+        do
+        {
+            if (HasWork)
+            {
+                return true;
+            }
+
+            Thread.SpinWait(Pause);
+        }
+        while (_clock.Nanoseconds < until);
+        return false;
+    }
+
     private void Sleep()
     {
         _sleeper.Announce();
-        long remaining = _clock.Remaining;
-        if ((Volatile.Read(ref _pendingInterrupts) & ~_data.BlockedInterrupts) != 0 || Volatile.Read(ref _stopRequested) != 0 || remaining == 0)
+        if (HasWork)
         {
             _sleeper.Cancel();
-            return;
         }
-
-        _activity?.Enter(Activity.Asleep);
-        _sleeper.Sleep(remaining);
-        _activity?.Enter(Activity.Runtime);
+        else
+        {
+            _sleeper.Sleep(_clock.Remaining);
+        }
     }
+
+    private bool HasWork =>
+        (Volatile.Read(ref _pendingInterrupts) & ~_data.BlockedInterrupts) != 0 || Volatile.Read(ref _stopRequested) != 0 || _clock.Remaining == 0;
 
     // One interrupt at a time: the handler's end, or a poll, lets the next one in.
     private void DeliverInterrupt(uint candidates)

@@ -90,6 +90,7 @@ internal sealed class MachineMeter : IDisposable
         Counter(meter, "notifies.launcher", s => s.LauncherNotifies, "NOTIFY hypercalls that ended the run");
         meter.CreateObservableCounter("lguest.time", () => Times(Read()?.Times), "s", "What the time of the guest's thread went into, if that is measured");
         Counter(meter, "sleeps", s => s.Sleeps, "Times the guest's thread fell asleep");
+        Counter(meter, "sleeps.avoided", s => s.SleepsAvoided, "Times it did not because the answer to a notification came soon");
     }
 
     private static Measurement<double>[] Times(TimeStatistics? times)

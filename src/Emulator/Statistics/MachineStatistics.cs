@@ -37,6 +37,9 @@ public sealed record MachineStatistics
     /// <summary>Times the guest's thread fell asleep.</summary>
     public required long Sleeps { get; init; }
 
+    /// <summary>Times it did not, because the answer to a notification came while it looked out for one.</summary>
+    public required long SleepsAvoided { get; init; }
+
     /// <summary>What the time went into; null unless <see cref="LguestMachineOptions.MeasureTimes"/> was asked for.</summary>
     public TimeStatistics? Times { get; init; }
 }

@@ -57,7 +57,7 @@ internal sealed class StatisticsReport(StderrLoggerFactory output, StatisticsFor
         Line(text, "hypercalls", Named(s.Hypercalls));
         Line(text, "async hypercalls", Named(s.AsyncHypercalls));
         Line(text, "notifies", [Count(s.DeviceNotifies, "to devices"), Count(s.LauncherNotifies, "to the launcher")]);
-        Line(text, "sleeps", [Number(s.Sleeps)]);
+        Line(text, "sleeps", [Number(s.Sleeps), Count(s.SleepsAvoided, "avoided")]);
         if (s.Times is { } times)
         {
             Line(text, "seconds in", [
