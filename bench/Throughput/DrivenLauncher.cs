@@ -7,6 +7,7 @@ using LguestPlug.Host.Logging;
 using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Host.Running;
+using Microsoft.Extensions.Logging;
 
 namespace LguestPlug.Bench.Throughput;
 
@@ -25,15 +26,16 @@ internal static class DrivenLauncher
     {
         using var results = AllocationStamps.OnStandardError();
         using var output = StandardOutput.Output.NewWriter();
-        using var errors = new StderrLoggerFactory(StandardOutput.Error);
+        using var errors = new StderrLoggerProvider(StandardOutput.Error);
         return new LguestCommandLine(Launch, _ => ExitCode.Usage).Invoke(words, output);
 
         int Launch(LaunchRequest request)
         {
+            using var loggers = LoggerFactory.Create(builder => builder.AddProvider(errors).SetMinimumLevel(LogLevel.Warning));
             var launcher = new GuestLauncher(
                 request,
                 new StopRequests(),
-                errors,
+                loggers,
                 PluginCatalog.Scan(request.PluginDirectories).Load,
                 (memory, limit, entry) => new KernelEngine(new GuestDriver(library), memory, limit, entry),
                 new EarlyConsole(StandardOutput.Output));

@@ -11,10 +11,12 @@ using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Host.Privileges;
 using LguestPlug.Host.Running;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 using var output = StandardOutput.Output.NewWriter();
-using var errors = new StderrLoggerFactory(StandardOutput.Error);
+using var errors = new StderrLoggerProvider(StandardOutput.Error);
 try
 {
     return new LguestCommandLine(Launch, ListPlugins).Invoke(args, output);
@@ -39,36 +41,51 @@ catch (Exception e)
 
 int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), output);
 
-// Put together by hand: a container of services takes longer to set up than all the rest before the guest runs.
 int Launch(LaunchRequest request)
 {
-    errors.MinimumLevel = request.Verbose ? LogLevel.Debug : LogLevel.Warning;
-    var logger = errors.CreateLogger("launcher");
+    // Not Host.CreateDefaultBuilder: configuration files and a console lifetime cost time and are not wanted.
+    var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+    builder.Logging.AddProvider(errors).SetMinimumLevel(request.Verbose ? LogLevel.Debug : LogLevel.Warning);
     var report = new OutcomeReport(errors, request.Verbose);
     using var confinement = new Confinement(request);
     using var trace = request.CpuTrace is { } wanted ? new CpuTraceFile(wanted) : null;
+    builder.Services
+        .AddSingleton(request)
+        .AddSingleton(confinement)
+        .AddSingleton(new StatisticsReport(errors, request.Statistics))
+        .AddSingleton<StopRequests>()
+        .AddSingleton<HostSignals>()
+        .AddSingleton(new EarlyConsole(StandardOutput.Output))
+        .AddSingleton(FindPlugin)
+        .AddSingleton<DryRun>()
+        .AddSingleton<GuestLauncher>();
     // A dry run needs no engine: it must also tell of a machine that could not run here.
     (string Name, EngineFactory Create)? engine = request.DryRun ? null : EngineSelection.Select(request, LguestDeviceFile.Exists, trace);
-    var stop = new StopRequests();
-    using var signals = new HostSignals(stop);
-    var earlyConsole = new EarlyConsole(StandardOutput.Output);
-    var plugins = new Lazy<PluginCatalog>(() => FindPlugins(request, logger));
-    DevicePlugin LoadPlugin(string name) => plugins.Value.Load(name);
+    if (engine is { } chosen)
+        builder.Services.AddSingleton(chosen.Create);
+    using var host = builder.Build();
 
-    if (engine is not { } chosen)
-        return new DryRun(request, stop, errors, LoadPlugin, earlyConsole).Run(output);
-    logger.LogInformation("Engine: {Engine}", chosen.Name);
-    var statistics = new StatisticsReport(errors, request.Statistics);
-    var outcome = new GuestLauncher(request, stop, errors, LoadPlugin, chosen.Create, earlyConsole, confinement, statistics).Run();
+    _ = host.Services.GetRequiredService<HostSignals>();
+    if (engine is null)
+        return host.Services.GetRequiredService<DryRun>().Run(output);
+    var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
+    logger.LogInformation("Engine: {Engine}", engine.Value.Name);
+    var outcome = host.Services.GetRequiredService<GuestLauncher>().Run();
     if (trace?.Failure is { } failure)
         errors.WriteLine($"lguest: {failure}");
-    report.Write(outcome, earlyConsole.LastLine);
+    report.Write(outcome, host.Services.GetRequiredService<EarlyConsole>().LastLine);
     return outcome.ExitCode;
 }
 
-static PluginCatalog FindPlugins(LaunchRequest request, ILogger logger)
+static Func<string, DevicePlugin> FindPlugin(IServiceProvider services)
 {
-    var found = PluginCatalog.Scan(request.PluginDirectories);
-    found.Report(logger, request.Devices.Select(d => d.Name).ToHashSet());
-    return found;
+    var request = services.GetRequiredService<LaunchRequest>();
+    var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("launcher");
+    var catalog = new Lazy<PluginCatalog>(() =>
+    {
+        var found = PluginCatalog.Scan(request.PluginDirectories);
+        found.Report(logger, request.Devices.Select(d => d.Name).ToHashSet());
+        return found;
+    });
+    return name => catalog.Value.Load(name);
 }

@@ -12,7 +12,7 @@ using LguestPlug.Host.Logging;
 namespace LguestPlug.Host.Inspection;
 
 /// <summary>Tells what the embedded CPU did: a line for each subject, the most frequent first, or JSON.</summary>
-internal sealed class StatisticsReport(StderrLoggerFactory output, StatisticsFormat format)
+internal sealed class StatisticsReport(StderrLoggerProvider output, StatisticsFormat format)
 {
     private const int LabelWidth = 18;
     private const int Width = 120;

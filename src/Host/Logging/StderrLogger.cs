@@ -8,17 +8,11 @@ namespace LguestPlug.Host.Logging;
 /// Writes each message as one line on stderr: what the user must know as <c>lguest: text</c>, what <c>--verbose</c> adds as
 /// <c>category: text</c>. A line is one system call, so lines of several threads, and of the guest, never mix.
 /// </summary>
-internal sealed class StderrLoggerFactory(Stream output) : ILoggerFactory
+internal sealed class StderrLoggerProvider(Stream output) : ILoggerProvider
 {
     private readonly Lock _gate = new();
 
-    /// <summary>What is less important is not written.</summary>
-    public LogLevel MinimumLevel { get; set; } = LogLevel.Warning;
-
     public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
-
-    /// <exception cref="NotSupportedException">Always: stderr is the one place messages go to.</exception>
-    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
     /// <summary>Writes a line as it is; for the last words of the program.</summary>
     public void WriteLine(string text) => Write(text.TrimEnd('\r', '\n').ReplaceLineEndings(" ") + '\n');
@@ -44,17 +38,15 @@ internal sealed class StderrLoggerFactory(Stream output) : ILoggerFactory
     {
     }
 
-    private sealed class Logger(StderrLoggerFactory owner, string category) : ILogger
+    private sealed class Logger(StderrLoggerProvider owner, string category) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= owner.MinimumLevel && logLevel != LogLevel.None;
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (!IsEnabled(logLevel))
-                return;
             var text = formatter(state, exception);
             if (exception is not null)
                 text += $": {exception.Message}";

@@ -5,7 +5,7 @@ using LguestPlug.Host.Output;
 namespace LguestPlug.Host.Running;
 
 /// <summary>Tells the user how it ended: the reason always, hints only where a person reads them and does not know already.</summary>
-internal sealed class OutcomeReport(StderrLoggerFactory output, bool verbose)
+internal sealed class OutcomeReport(StderrLoggerProvider output, bool verbose)
 {
     // Looked up at the start: at the end /proc may be out of reach.
     private readonly bool _guestIsRightAbove = SamePlace("/proc/self/fd/1", "/proc/self/fd/2");
