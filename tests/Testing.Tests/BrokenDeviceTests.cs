@@ -146,6 +146,30 @@ public class BrokenDeviceTests
         Assert.EndsWith("byte 8 of the indirect table of submission 1 of queue q0", complaint.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What no call of the contract can do: the used ring written by hand.</summary>
+    [Theory]
+    [InlineData(77, 0, "queue q0: the device handed back a chain at head 77, which it was not given or had handed back before")]
+    [InlineData(0, 17, "queue q0: the chain that reads 4, writes 16 came back with a used length of 17, but it has 16 writable bytes")]
+    public unsafe void HandsBackWhatItWasNotGiven(uint head, uint length, string message)
+    {
+        long ring = 0;
+        using var driver = new TestDriver(new LambdaDevice(queue =>
+        {
+            if (queue.Take() is null)
+                return;
+
+            ushort* used = (ushort*)((nint)Volatile.Read(ref ring) + 8192);
+            ((uint*)(used + 2))[0] = head;
+            ((uint*)(used + 2))[1] = length;
+            Volatile.Write(ref used[1], 1);
+            queue.Sleep(Timeout.InfiniteTimeSpan);
+        }));
+        Volatile.Write(ref ring, driver.Memory.Memory.BaseAddress + (nint)driver.Queues[0].TakeOver().Address);
+        driver.Reset();
+        driver.Start();
+        Assert.Equal(message, Assert.Throws<DeviceTestException>(() => driver.Queues[0].Send(s_request)).Message);
+    }
+
     [Fact]
     public void ForgetsAChain() => Assert.Equal("queue q0: the service returned without completing the chain at head 0", Complaint((_, _) => { }));
 
