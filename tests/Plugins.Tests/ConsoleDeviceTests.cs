@@ -40,11 +40,14 @@ public sealed class ConsoleDeviceTests : IDisposable
 
     private static SafeFileHandle Borrow(System.Runtime.InteropServices.SafeHandle handle) => new(handle.DangerousGetHandle(), ownsHandle: false);
 
-    private string ReadScreen(int count)
+    private string ReadScreen(int count) => Encoding.ASCII.GetString(ReadScreenBytes(count));
+
+    /// <summary>What is printed, or a failure: a console that has stopped must not hang its tests.</summary>
+    private byte[] ReadScreenBytes(int count)
     {
         byte[] buffer = new byte[count];
-        _screen.ReadExactly(buffer);
-        return Encoding.ASCII.GetString(buffer);
+        Assert.True(Task.Run(() => _screen.ReadExactly(buffer)).Wait(TimeSpan.FromSeconds(30)), $"fewer than {count} bytes were printed");
+        return buffer;
     }
 
     private static void Post(TestDriver driver, int length) => driver.Queues[Receive].Submit(new Chain().Writable(length));
@@ -122,9 +125,7 @@ public sealed class ConsoleDeviceTests : IDisposable
         byte[] text = new byte[300_000];
         new Random(5).NextBytes(text);
         driver.Queues[Transmit].Submit(new Chain().Readable(text, 1, 100_000, 17));
-        byte[] read = new byte[text.Length];
-        _screen.ReadExactly(read);
-        Assert.Equal(text, read);
+        Assert.Equal(text, ReadScreenBytes(text.Length));
         driver.Queues[Transmit].WaitForCompletion();
     }
 
@@ -133,7 +134,7 @@ public sealed class ConsoleDeviceTests : IDisposable
     {
         using TestDriver driver = Start();
         driver.Queues[Transmit].Submit(new Chain().Readable(new byte[300_000]));
-        _screen.ReadByte();
+        ReadScreen(1);
         driver.Reset();
         Assert.False(driver.IsRunning);
     }
