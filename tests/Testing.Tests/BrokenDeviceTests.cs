@@ -328,13 +328,16 @@ public class BrokenDeviceTests
     [Fact]
     public void BlocksWhereNothingWakesIt()
     {
+        using var entered = new ManualResetEventSlim();
         using var release = new ManualResetEventSlim();
         using var ended = new ManualResetEventSlim();
         var driver = new TestDriver(new LambdaDevice(queue =>
         {
+            entered.Set();
             release.Wait();
             ended.Set();
         })).Start();
+        Assert.True(entered.Wait(driver.Patience));
         var complaint = Assert.Throws<DeviceTestException>(driver.Reset);
         Assert.StartsWith("the device did not stop; one of its services blocks where nothing wakes it (that of q0 works)", complaint.Message, StringComparison.Ordinal);
         driver.Dispose(); // What the thread uses is still there.
