@@ -197,12 +197,22 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         return block == null || block->SecondPage != Block.NoPage ? null : block->Entry;
     }
 
-    /// <summary>Lets the jump whose displacement is at <paramref name="site"/> lead straight to a block, if such a link may stand.</summary>
+    /// <summary>Lets the jump whose displacement is at <paramref name="site"/> lead straight to a block, or to where it is looked for.</summary>
     public void Link(byte* site, TranslatedBlock* to)
     {
+        const int LookupBytes = 128;
         if (to->SecondPage == Block.NoPage)
         {
             Emitter.Bind(site - _arena.ToExecutable, to->Entry);
+        }
+        else if (_cold + LookupBytes < _arena.Writable + ArenaBytes)
+        {
+            // Where its second page leads may change.
+            Emitter.Bind(site - _arena.ToExecutable, _cold);
+            _emitter.At = _cold;
+            _emitter.MoveImmediate(HostRegister.Address, to->Eip);
+            Emitter.Bind(JumpCache.EmitJump(_emitter, to->Mode), Stubs.MissedJump((to->Mode & CodeMode.User) != 0));
+            _cold = _emitter.At;
         }
     }
 
