@@ -34,6 +34,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     private readonly QueueSlot[] _slots;
     private int _state;
     private CancellationTokenSource _stopping = new();
+    private bool _blocks;
     private bool _disposed;
 
     /// <summary>Wraps a device.</summary>
@@ -161,7 +162,10 @@ public sealed partial class VirtioDeviceRunner : IDisposable
             if (thread == Thread.CurrentThread)
                 throw new InvalidOperationException($"{Name}: reset by its own queue {slot.Definition.Name}");
 
-            if (!thread.Join(StopPatience))
+            // Waited for once: whoever tries again at the end of the process is not held up as long again.
+            TimeSpan patience = _blocks ? TimeSpan.Zero : StopPatience;
+            _blocks = !thread.Join(patience);
+            if (_blocks)
                 throw new TimeoutException($"{Name}: queue {slot.Definition.Name} did not stop within {StopPatience.TotalSeconds} s; its plugin blocks");
 
             slot.Thread = null;

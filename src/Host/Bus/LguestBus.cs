@@ -163,7 +163,14 @@ internal sealed class LguestBus
     {
         if (slot.Runner.State == DeviceRunState.Stopped)
             _logger.LogInformation("Resetting device {Name}", slot.Runner.Name);
-        slot.Runner.Reset();
+        try
+        {
+            slot.Runner.Reset();
+        }
+        catch (TimeoutException e)
+        {
+            throw new HostException(e.Message, inner: e);
+        }
     }
 
     private void Reset(Slot slot)

@@ -39,6 +39,27 @@ public sealed class LguestBusTests : IDisposable
         _memory.Dispose();
     }
 
+    [Fact]
+    public void A_plugin_that_blocks_ends_the_host_in_one_line_and_holds_it_up_once()
+    {
+        using var entered = new ManualResetEventSlim();
+        using var release = new ManualResetEventSlim();
+        using var runner = new VirtioDeviceRunner("stuck0", new FakeDevice(4, service: _ => { entered.Set(); release.Wait(); }), _log, _ => { });
+        var bus = new LguestBus(_memory, [new("stuck", runner)], _early, _log);
+        bus.LayOut();
+        bus.Attach(_engine);
+        Status(0);
+        _memory.Slice(StatusByte, 1)[0] = 3;
+        bus.HandleNotify(Descriptor);
+        Assert.True(entered.Wait(TimeSpan.FromSeconds(30)));
+
+        Assert.Equal("stuck0: queue q0 did not stop within 10 s; its plugin blocks", Assert.Throws<HostException>(bus.Detach).Message);
+        for (var i = 0; i < 20; i++)
+            Assert.Throws<HostException>(bus.Detach);
+        release.Set();
+        Assert.True(SpinWait.SpinUntil(() => Record.Exception(bus.Detach) is null, TimeSpan.FromSeconds(30)));
+    }
+
     private void Status(byte status)
     {
         _memory.Slice(StatusByte, 1)[0] = status;
