@@ -285,13 +285,14 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         {
             _notifiesBeforeHalt = _notifies.Signals;
             long start = _clock.Nanoseconds;
-            bool slept = !_polling.IsWorthwhile || !Poll(start + HaltPolling.Window);
+            bool polls = _polling.ShouldPoll();
+            bool slept = !polls || !Poll(start + HaltPolling.Window);
             if (slept)
             {
                 Sleep();
             }
 
-            _polling.Learn(_clock.Nanoseconds - start, slept);
+            _polling.Learn(_clock.Nanoseconds - start, polls, slept);
         }
         else
         {

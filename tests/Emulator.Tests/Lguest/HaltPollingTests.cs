@@ -6,49 +6,43 @@ namespace LguestPlug.Emulator.Tests.Lguest;
 /// <summary>When a halted guest's thread looks out for an interrupt before it sleeps, and that it finds it either way.</summary>
 public class HaltPollingTests
 {
-    private const long Short = HaltPolling.Window / 4, Long = 20 * HaltPolling.Window;
+    private const int Halts = 1600, Trials = Halts / 16;
+    private const long Short = HaltPolling.Window / 10, Long = 20 * HaltPolling.Window;
     private const uint Device = 0x4000, Count = TestGuest.Page;
 
     [Fact]
-    public void Stops_when_answers_keep_away_and_begins_again_when_they_come_soon()
+    public void Is_done_when_it_makes_halts_shorter()
     {
         HaltPolling polling = new(2);
-        Assert.True(polling.IsWorthwhile);
-        for (int i = 0; i < 3; i++)
-        {
-            polling.Learn(Long, slept: true);
-        }
-
-        Assert.False(polling.IsWorthwhile);
-        polling.Learn(Long, slept: true);
-        polling.Learn(Short, slept: true);
-        Assert.True(polling.IsWorthwhile);
-        polling.Learn(Long, slept: true);
-        Assert.False(polling.IsWorthwhile);
-        Assert.Equal(0, polling.Successes);
+        Assert.InRange(Polls(polling, (_, polls) => polls ? Short : 2 * Short), Halts - (2 * Trials), Halts - Trials);
+        Assert.True(polling.Successes >= Halts - (2 * Trials));
     }
 
     [Fact]
-    public void Goes_on_when_every_second_answer_comes_soon()
+    public void Is_tried_only_when_it_makes_them_longer() =>
+        Assert.Equal(Trials, Polls(new(2), (_, polls) => polls ? 4 * Short : Short));
+
+    [Fact]
+    public void Is_tried_only_when_answers_keep_away() =>
+        Assert.Equal(Trials, Polls(new(2), (_, _) => Long));
+
+    [Fact]
+    public void Is_done_when_every_second_answer_comes_soon() =>
+        Assert.True(Polls(new(2), (halt, polls) => halt % 2 == 0 ? Long : polls ? Short : 10 * Short) > Halts / 2);
+
+    [Fact]
+    public void Follows_when_things_change()
     {
         HaltPolling polling = new(2);
-        for (int i = 0; i < 100; i++)
-        {
-            polling.Learn(Long, slept: true);
-            Assert.True(polling.IsWorthwhile);
-            polling.Learn(Short, slept: false);
-        }
-
-        Assert.Equal(100, polling.Successes);
+        Polls(polling, (_, polls) => polls ? Short : 2 * Short);
+        Polls(polling, (_, polls) => polls ? 4 * Short : 2 * Short);
+        Assert.Equal(Trials, Polls(polling, (_, polls) => polls ? 4 * Short : 2 * Short));
+        Polls(polling, (_, polls) => polls ? Short : 2 * Short);
+        Assert.True(Polls(polling, (_, polls) => polls ? Short : 2 * Short) >= Halts - Trials);
     }
 
     [Fact]
-    public void Never_happens_on_a_single_processor()
-    {
-        HaltPolling polling = new(1);
-        polling.Learn(Short, slept: true);
-        Assert.False(polling.IsWorthwhile);
-    }
+    public void Is_never_done_on_a_single_processor() => Assert.Equal(0, Polls(new(1), (_, polls) => polls ? Short : Long));
 
     /// <summary>Every notification is answered from another thread: at once, after the guest's thread fell asleep, and in between.</summary>
     [Fact]
@@ -105,5 +99,20 @@ public class HaltPollingTests
         guest.PowerOff("end");
         Assert.Equal("CRASH: end", guest.RunToDeath());
         Assert.Equal(0, guest.Machine.Statistics.SleepsAvoided);
+    }
+
+    /// <summary>How many of so many halts look out if halts last as the function says.</summary>
+    private static int Polls(HaltPolling polling, Func<int, bool, long> duration)
+    {
+        int polls = 0;
+        for (int halt = 0; halt < Halts; halt++)
+        {
+            bool polled = polling.ShouldPoll();
+            long lasted = duration(halt, polled);
+            polling.Learn(lasted, polled, slept: !polled || lasted > HaltPolling.Window);
+            polls += polled ? 1 : 0;
+        }
+
+        return polls;
     }
 }
