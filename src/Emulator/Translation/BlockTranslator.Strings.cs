@@ -56,6 +56,15 @@ internal sealed unsafe partial class BlockTranslator
         bool hasSource = (i.Opcode & 0xFE) is 0xA4 or 0xA6;
         bool hasStore = (i.Opcode & 0xFE) is 0xA4 or 0xAA;
         int scale = i.Size == 1 ? 0 : 2;
+        byte* none = null;
+        if (i.Flags == FlagUse.None)
+        {
+            // What is left over of a copy is often nothing; the pointers may be anywhere then.
+            LoseFlags(k);
+            _e.Registers(0x85, Rcx, Rcx);
+            none = _e.JumpIf(HostCondition.Equal);
+        }
+
         CheckDirection(k);
         _e.AluImmediate(Alu.Cmp, Rcx, PageBytes >> scale);
         Detour(k, HostCondition.Above);
@@ -86,6 +95,11 @@ internal sealed unsafe partial class BlockTranslator
         if (hasSource)
         {
             _e.Memory(0x8D, Rsi, Rsi, 0, Address, wide: true);
+        }
+
+        if (none != null)
+        {
+            _e.Bind(none);
         }
     }
 

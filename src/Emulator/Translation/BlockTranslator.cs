@@ -255,6 +255,9 @@ internal sealed unsafe partial class BlockTranslator
             case Treatment.RepeatString:
                 TranslateRepeatedString(i, k);
                 break;
+            case Treatment.TestBit:
+                TranslateTestBit(i, k);
+                break;
             case Treatment.Fpu:
                 TranslateFpu(i, k);
                 break;
@@ -446,6 +449,25 @@ internal sealed unsafe partial class BlockTranslator
         int opcode = (write ? 0x88 : 0x8A) | (i.Size == 1 ? 0 : 1);
         _e.Memory(opcode, Rax, Address, 0, Addend, prefix: i.Prefix);
         EndAccess();
+    }
+
+    private void TranslateTestBit(in GuestInstruction i, int k)
+    {
+        LoadAddress(i, Address);
+        LoseFlags(k);
+        _e.Move(Addend, Of(i.Reg));
+        _e.ShiftImmediate(Alu.ShiftArithmetic, Addend, 5);
+        _e.Lea(Address, Address, 0, Addend, 2);
+        if (i.Segment != 0)
+        {
+            AddSegment(i, k, i.Size);
+        }
+
+        Check(i, k, i.Size, write: false);
+        ProvideFlags(i, k);
+        LoadAt(Temporary);
+        EndAccess();
+        _e.Registers(0x0FA3, Of(i.Reg), Temporary);
     }
 
     private void TranslateDivide(in GuestInstruction i, int k)

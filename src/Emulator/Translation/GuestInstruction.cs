@@ -34,6 +34,8 @@ internal enum Treatment : byte
     /// <summary>A string instruction with a repeat prefix.</summary>
     RepeatString,
 
+    /// <summary>BT of memory anywhere: a register counts the bits from the operand on.</summary>
+    TestBit,
 
     /// <summary>x87: executed by the host's unit.</summary>
     Fpu,

@@ -528,6 +528,10 @@ internal static unsafe class InstructionClassifier
             case 0x0FA3 when !i.HasMemory:
                 Plain(ref i, Treatment.Read, FlagUse.Changes);
                 break;
+            case 0x0FA3 when !narrow && !i.IsLocked:
+                i.Treatment = Treatment.TestBit;
+                i.Flags = FlagUse.Changes;
+                break;
             case 0x0FAB or 0x0FB3 or 0x0FBB when !i.HasMemory:
                 Plain(ref i, Treatment.Write, FlagUse.Changes);
                 break;

@@ -11,7 +11,7 @@ internal static class RegisterEffects
     /// <summary>One bit for each register.</summary>
     public static uint Of(in GuestInstruction i) => i.Treatment switch
     {
-        Treatment.Nop or Treatment.StoreOffset or Treatment.LoadSegment or Treatment.ClearDirection or Treatment.SetDirection
+        Treatment.Nop or Treatment.StoreOffset or Treatment.LoadSegment or Treatment.TestBit or Treatment.ClearDirection or Treatment.SetDirection
             or Treatment.JumpIf or Treatment.Jump or Treatment.JumpIndirect => 0,
         Treatment.Copy => OfCopy(i.Opcode),
         Treatment.Read or Treatment.Write => OfOperation(i),
