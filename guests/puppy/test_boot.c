@@ -71,22 +71,30 @@ static const char *tsc_monotonic(void)
 	return NULL;
 }
 
-/* The wall clock the Host writes at interrupts runs as fast as the TSC does. */
+/*
+ * The wall clock the Host writes at interrupts runs as fast as the TSC does. The Host may be kept from running between writing the one
+ * and the interrupt's reading of the other, so some measurements are allowed to be off; with a wrong clock all of them are.
+ */
 static const char *wall_clock(void)
 {
 	u64 wall, tsc, wall_delta, tsc_delta, difference;
+	int attempt;
 
 	sleep_ms(2);
-	wall = wall_ns();
-	CHECK(wall > 1000000000ull * 1000000000ull, "%llu s since 1970", wall / 1000000000);
+	CHECK(wall_ns() > 1000000000ull * 1000000000ull, "%llu s since 1970", wall_ns() / 1000000000);
 	if (!tsc_khz())
 		return NULL;
-	tsc = irq_tsc[IRQ_CLOCK];
-	sleep_ms(100);
-	wall_delta = wall_ns() - wall;
-	tsc_delta = (irq_tsc[IRQ_CLOCK] - tsc) * 1000 / tsc_khz() * 1000;
-	difference = wall_delta > tsc_delta ? wall_delta - tsc_delta : tsc_delta - wall_delta;
-	CHECK(difference < 25 * MS, "wall clock %llu us, TSC %llu us", wall_delta / 1000, tsc_delta / 1000);
+	for (attempt = 0; attempt < 5; attempt++) {
+		wall = wall_ns();
+		tsc = irq_tsc[IRQ_CLOCK];
+		sleep_ms(100);
+		wall_delta = wall_ns() - wall;
+		tsc_delta = (irq_tsc[IRQ_CLOCK] - tsc) * 1000 / tsc_khz() * 1000;
+		difference = wall_delta > tsc_delta ? wall_delta - tsc_delta : tsc_delta - wall_delta;
+		if (difference < 25 * MS)
+			return NULL;
+	}
+	CHECK(0, "wall clock %llu us, TSC %llu us", wall_delta / 1000, tsc_delta / 1000);
 	return NULL;
 }
 

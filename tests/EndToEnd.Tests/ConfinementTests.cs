@@ -142,11 +142,13 @@ public sealed class ConfinementTests : IDisposable
     [Fact]
     public void It_leaves_nothing_in_the_folder_for_temporary_files()
     {
-        using var process = LguestProcess.Start([.. Confined, "64", LguestProcess.Puppy]);
+        var folder = Directory.CreateDirectory(Path.Combine(_scratch.Folder, "tmp")).FullName;
+        File.SetUnixFileMode(folder, (UnixFileMode)0b1_111_111_111);
+        using var process = LguestProcess.StartBehind(["/usr/bin/env", $"TMPDIR={folder}"], [.. Confined, "64", LguestProcess.Puppy]);
         process.WaitFor("puppy> ");
         process.Type("poweroff\n");
         Assert.Equal(0, process.WaitForExit());
-        Assert.Empty(Directory.GetFileSystemEntries(Path.GetTempPath(), $"*-{process.Id}-*"));
+        Assert.Empty(Directory.GetFileSystemEntries(folder));
     }
 
     [Theory]

@@ -91,9 +91,9 @@ internal sealed class FuzzCampaign : IDisposable
 
         Trap? expected = _interpreter.Run(sequence.Start);
         Trap? got = _translator.Run(sequence.Start);
-        if (expected is null && got is null)
+        if ((expected is null || got is null) && _interpreter.WasNearLimit && _translator.WasNearLimit)
         {
-            // They count to their limits in different steps.
+            // They count to their limits in different steps, so one may come to its end where the other is stopped.
             Undecided++;
             Synchronize();
             return;

@@ -62,6 +62,12 @@ internal unsafe class FuzzMachine : CpuSystem, IDisposable
         return _trap;
     }
 
+    /// <summary>
+    /// Whether the last run came so near to its limit that another machine may have stopped there: what is executed is counted block by
+    /// block.
+    /// </summary>
+    public bool WasNearLimit => Cpu.State->InstructionCount >= _deadline - FuzzSequence.MaxBytes;
+
     /// <summary>The state now, as a trap left it.</summary>
     public FuzzState Now
     {
