@@ -28,7 +28,7 @@ public interface IDeviceContext
 
     /// <summary>
     /// Tells the driver that <see cref="VirtioDevice.Config"/> has changed; the host reads it anew, on the calling thread, before
-    /// this returns. Its length must not change. On transports that cannot tell the driver, such as the lguest bus, the new bytes
+    /// this returns. Its length must not change; only bytes that differ from the last time are put in place. On transports that cannot tell the driver, such as the lguest bus, the new bytes
     /// become visible and no more.
     /// </summary>
     void ConfigChanged();

@@ -26,7 +26,9 @@ public abstract class VirtioDevice : IDisposable
 
     /// <summary>
     /// The configuration bytes, in the layout of the device type, little-endian, always of the same length. At most 255 bytes on
-    /// the lguest bus. Read after creation, at each boot of the guest, and in <see cref="IDeviceContext.ConfigChanged"/>.
+    /// the lguest bus. Read after creation, at each boot of the guest, and in <see cref="IDeviceContext.ConfigChanged"/>. Bytes
+    /// that the driver writes (<see cref="ConfigWritten"/>) need not appear here: between two boots the host puts no byte in place
+    /// but those that differ from what it read the time before.
     /// </summary>
     public virtual ReadOnlyMemory<byte> Config => ReadOnlyMemory<byte>.Empty;
 
@@ -48,6 +50,30 @@ public abstract class VirtioDevice : IDisposable
     /// </summary>
     /// <param name="acceptedFeatures">The accepted bits; always a subset of <see cref="Features"/>.</param>
     public virtual void Start(ulong acceptedFeatures)
+    {
+    }
+
+    /// <summary>
+    /// The driver has written configuration bytes, such as a balloon's actual size. Comes only after <see cref="Start"/> and
+    /// before the <see cref="Reset"/> that belongs to it. The driver may have to wait for it: be quick, do not block.
+    /// </summary>
+    /// <remarks>
+    /// <para>A transport that sees such a write tells of it at once. The lguest bus does not: there the configuration is plain
+    /// memory of the guest, and writing it neither traps nor notifies. It is compared with what it was: right after
+    /// <see cref="Start"/>; whenever <see cref="IVirtqueue.Take"/> or <see cref="IVirtqueue.TryTake"/> of any queue is about to
+    /// give a chain, and whenever one of the other waits of any queue ends; and when the services have ended, before
+    /// <see cref="Reset"/>. So what a driver writes before it makes a chain available is known before the chain is; what it
+    /// writes afterwards is not known before a queue next wakes; of several writes between two looks the last is seen, and one
+    /// that is taken back is never seen. A field may be caught while the driver is writing it; then the next look tells again.</para>
+    /// <para>Called on the thread of the queue that looked, inside the method named above, or on the thread that starts or
+    /// resets the device. Never twice at a time, but services of other queues go on meanwhile: what they use, too, needs a lock
+    /// or <see cref="Volatile"/>. Hold no such lock while waiting in a queue. An exception ends the device as one that leaves the
+    /// service does.</para>
+    /// </remarks>
+    /// <param name="config">
+    /// All configuration bytes as the driver sees them now, those of the device included. Valid during the call.
+    /// </param>
+    public virtual void ConfigWritten(ReadOnlySpan<byte> config)
     {
     }
 

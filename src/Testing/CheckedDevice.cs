@@ -25,6 +25,10 @@ internal sealed class CheckedDevice : VirtioDevice
 
     public override void Start(ulong acceptedFeatures) => _device.Start(acceptedFeatures);
 
+    public override ReadOnlyMemory<byte> Config => _device.Config;
+
+    public override void ConfigWritten(ReadOnlySpan<byte> config) => _device.ConfigWritten(config);
+
     public override void Reset()
     {
         foreach (CheckedQueue? queue in _current)

@@ -20,7 +20,7 @@ public sealed class TestDriver : IDisposable
     private readonly Violations _violations = new();
     private readonly CheckedDevice _checked;
     private TaskCompletionSource<Exception> _fault = NewFault();
-    private byte[] _config;
+    private readonly byte[] _config;
     private int _configChanges;
     private bool _faultWasExpected;
     private bool _disposed;
@@ -53,6 +53,7 @@ public sealed class TestDriver : IDisposable
             address += (ulong)Vring.PageCount(definition.Size) * GuestMemory.PageSize;
         }
 
+        Runner.PlaceConfig(() => _config);
         Queues = queues;
         Context.Changed += NoteConfigChange;
     }
@@ -78,8 +79,11 @@ public sealed class TestDriver : IDisposable
     /// <summary>How long anything is waited for; only a test that fails ever waits that long. 30 seconds unless set.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The configuration bytes as the driver sees them: those at the device's creation or its last change of them.</summary>
-    public ReadOnlyMemory<byte> Config => Volatile.Read(ref _config);
+    /// <summary>
+    /// A copy of the configuration bytes as the driver sees them: those of the device's creation, with what the device changed and
+    /// the driver wrote since. A reset leaves them alone.
+    /// </summary>
+    public ReadOnlyMemory<byte> Config => _config.ToArray();
 
     /// <summary>How many times the device has said that its configuration changed.</summary>
     public int ConfigChanges => Volatile.Read(ref _configChanges);
@@ -117,6 +121,17 @@ public sealed class TestDriver : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The structure does not lie inside.</exception>
     public T ReadConfig<T>(int offset = 0)
         where T : unmanaged => MemoryMarshal.Read<T>(Config.Span[offset..]);
+
+    /// <summary>
+    /// Writes a structure into <see cref="Config"/>, as a driver may at any time. As on the lguest bus the device is not told
+    /// before its host looks: when a service next takes a chain or a wait of its queue ends, at a start, and at a reset.
+    /// </summary>
+    /// <typeparam name="T">A structure laid out as in the specification, without padding of its own.</typeparam>
+    /// <param name="offset">Its first byte.</param>
+    /// <param name="value">The structure.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The structure does not lie inside.</exception>
+    public void WriteConfig<T>(int offset, T value)
+        where T : unmanaged => MemoryMarshal.Write(_config.AsSpan(offset), value);
 
     /// <summary>Starts the device with all features it offers.</summary>
     /// <returns>This driver.</returns>
@@ -299,11 +314,11 @@ public sealed class TestDriver : IDisposable
 
     private void NoteConfigChange()
     {
-        byte[] config = Device.Config.ToArray();
-        if (config.Length != _config.Length)
-            Violated($"the configuration changed its length from {_config.Length} to {config.Length} bytes");
+        int length = Device.Config.Length;
+        if (length != _config.Length)
+            Violated($"the configuration changed its length from {_config.Length} to {length} bytes");
 
-        Volatile.Write(ref _config, config);
+        Runner.UpdateConfig();
         Interlocked.Increment(ref _configChanges);
     }
 }

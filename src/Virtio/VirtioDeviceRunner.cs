@@ -32,6 +32,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     private readonly ILogger _logger;
     private readonly Action<DeviceFault> _onFault;
     private readonly QueueSlot[] _slots;
+    private readonly ConfigSpace _config;
     private int _state;
     private CancellationTokenSource _stopping = new();
     private bool _blocks;
@@ -60,6 +61,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
                 throw new DeviceSetupException($"{name}: queue {queue.Name} has size {queue.Size}; expected a power of two, at most {Vring.MaximumSize}");
         }
 
+        _config = new ConfigSpace(device);
         _slots = [.. device.Queues.Select(definition => new QueueSlot(definition))];
         Queues = [.. device.Queues];
     }
@@ -98,6 +100,19 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         _slots[queue].RaiseInterrupt = raiseInterrupt;
     }
 
+    /// <summary>
+    /// Says where the driver reads and writes the configuration, and puts the device's bytes there. The place may change at any
+    /// time; <see cref="RemoveConfig"/> ends its use.
+    /// </summary>
+    /// <param name="view">Gives the bytes, always as many; called on any thread, must not block.</param>
+    public void PlaceConfig(ConfigView view) => _config.Place(view);
+
+    /// <summary>When this returns the place of the configuration is used no more. Any thread.</summary>
+    public void RemoveConfig() => _config.Remove();
+
+    /// <summary>The device has changed its configuration: puts what it changed in place, if there is one. Any thread.</summary>
+    public void UpdateConfig() => _config.Update();
+
     /// <summary>The driver has made chains available in a queue. Never blocks; harmless when the device is not running.</summary>
     public void Kick(int queue) => _slots[queue].Signals.Kick();
 
@@ -123,6 +138,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         LogStart(_logger, Name, OfferedFeatures, AcceptedFeatures);
         Device.Start(AcceptedFeatures);
         WasEverStarted = true;
+        LookAtConfig();
         _stopping = new CancellationTokenSource();
         Volatile.Write(ref _state, (int)DeviceRunState.Running);
         foreach (QueueSlot slot in _slots)
@@ -130,7 +146,8 @@ public sealed partial class VirtioDeviceRunner : IDisposable
             slot.Signals.Rearm();
             var queue = new Virtqueue(
                 slot.Definition.Name, slot.Memory!, slot.Ring!, new VirtqueueState(), slot.Signals, slot.RaiseInterrupt!, AcceptedFeatures, _stopping.Token);
-            slot.Thread = new Thread(() => Serve(slot.Definition, queue, slot.Signals))
+            IVirtqueue served = _config.IsWatched ? new ConfigWatchingQueue(queue, _config) : queue;
+            slot.Thread = new Thread(() => Serve(slot.Definition, queue, served, slot.Signals))
             {
                 IsBackground = true,
                 Name = $"{Name}/{slot.Definition.Name}",
@@ -173,6 +190,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
         _stopping.Dispose();
         AcceptedFeatures = 0;
+        LookAtConfig();
         Device.Reset();
         Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
     }
@@ -185,17 +203,24 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
         _disposed = true;
         Reset();
+        RemoveConfig();
         foreach (QueueSlot slot in _slots)
             slot.Signals.Dispose();
     }
 
-    private void Serve(QueueDefinition definition, Virtqueue queue, QueueSignals signals)
+    private void LookAtConfig()
+    {
+        if (_config.IsWatched)
+            _config.Look();
+    }
+
+    private void Serve(QueueDefinition definition, Virtqueue queue, IVirtqueue served, QueueSignals signals)
     {
         try
         {
             while (!signals.IsStopping)
             {
-                definition.Service(queue);
+                definition.Service(served);
                 if (queue.HasChainInHand && !signals.IsStopping)
                     throw queue.Fault("the device returned without completing the chain");
             }

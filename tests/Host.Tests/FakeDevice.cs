@@ -50,6 +50,8 @@ internal sealed class FakeDevice : VirtioDevice
             throw ThrowOnStart;
     }
 
+    public override void ConfigWritten(ReadOnlySpan<byte> config) => Note($"written {Convert.ToHexStringLower(config)}");
+
     public override void Reset() => Note("reset");
 
     protected override void Dispose(bool disposing)

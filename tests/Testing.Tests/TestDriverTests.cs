@@ -178,6 +178,26 @@ public class TestDriverTests
     }
 
     [Fact]
+    public void TheDriverWritesTheConfigurationTooAndTheDeviceIsToldWhenItsHostLooks()
+    {
+        var device = new ConfiguredDevice();
+        using var driver = new TestDriver(device);
+        driver.WriteConfig(0, (byte)1);
+        driver.Start();
+        Assert.Equal("01000000", device.Written);
+        driver.WriteConfig(2, (ushort)0x0403);
+        Assert.Equal("01000304", Convert.ToHexString(driver.Config.Span));
+        Assert.Equal("01000000", device.Written);
+        driver.Queues[0].Send(new Chain().Readable([1]));
+        Assert.Equal("01000304", device.Written);
+        driver.WriteConfig(1, (byte)2);
+        driver.Reset();
+        Assert.Equal("01020304", device.Written);
+        Assert.Equal(0x04030201u, driver.ReadConfig<uint>());
+        Assert.Throws<ArgumentOutOfRangeException>(() => driver.WriteConfig(1, 0u));
+    }
+
+    [Fact]
     public void TheDeviceIsDisposedOnceAndLast()
     {
         TestDriver driver = NewEcho().Start();
@@ -356,6 +376,21 @@ public class TestDriverTests
                 driver.Start();
             }
         }
+    }
+
+    private sealed class ConfiguredDevice : VirtioDevice
+    {
+        private volatile string _written = "";
+
+        public string Written => _written;
+
+        public override ushort DeviceId => 42;
+
+        public override ReadOnlyMemory<byte> Config => new byte[4];
+
+        public override IReadOnlyList<QueueDefinition> Queues => [new("q", queue => queue.Take()?.Complete(0))];
+
+        public override void ConfigWritten(ReadOnlySpan<byte> config) => _written = Convert.ToHexString(config);
     }
 
     private sealed class TalkingOptions

@@ -88,8 +88,8 @@ internal sealed class DevicePageLayout
         return new(places, nextRing);
     }
 
-    /// <summary>Writes a device's descriptor; everything else in the page is zero already.</summary>
-    public static void Write(GuestMemory memory, DevicePlace place, DeviceShape device, ReadOnlySpan<byte> config)
+    /// <summary>Writes a device's descriptor but for the configuration; everything else in the page is zero already.</summary>
+    public static void Write(GuestMemory memory, DevicePlace place, DeviceShape device)
     {
         var header = memory.Slice(place.Descriptor, DevicePlace.HeaderSize);
         header[0] = (byte)device.DeviceId;
@@ -105,7 +105,6 @@ internal sealed class DevicePageLayout
             BinaryPrimitives.WriteUInt32LittleEndian(entry[4..], (uint)(queue.RingAddress / PageSize));
         }
         WriteBitmap(memory.Slice(place.OfferedFeatures, place.FeatureLength), device.Features);
-        config.CopyTo(memory.Slice(place.Config, device.ConfigLength));
     }
 
     /// <summary>Reads the features the guest has accepted, as they are now.</summary>

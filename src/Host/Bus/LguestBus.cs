@@ -15,7 +15,6 @@ internal sealed class LguestBus
     private readonly List<Slot> _slots;
     private readonly EarlyConsole _earlyConsole;
     private readonly ILogger _logger;
-    private readonly Lock _configGate = new();
     private IEngine? _engine;
 
     public LguestBus(GuestMemory memory, IReadOnlyList<BusDevice> devices, EarlyConsole earlyConsole, ILogger logger)
@@ -44,7 +43,8 @@ internal sealed class LguestBus
         {
             slot.ExpectsDriverOk = false;
             slot.QueuesRegistered = false;
-            WriteDescriptor(slot);
+            DevicePageLayout.Write(_memory, slot.Place, slot.Shape);
+            slot.Runner.PlaceConfig(() => _memory.Slice(slot.Place.Config, slot.Shape.ConfigLength));
             foreach (var (queue, place) in slot.Place.Queues.Index())
             {
                 _logger.LogInformation("Virtqueue page 0x{Page:x}", place.RingAddress);
@@ -62,21 +62,11 @@ internal sealed class LguestBus
     public void Detach()
     {
         foreach (var slot in _slots)
-            Stop(slot);
-        _engine = null;
-    }
-
-    /// <summary>Puts a device's changed configuration bytes into the page. The lguest bus cannot tell the guest of it.</summary>
-    public void UpdateConfig(VirtioDeviceRunner runner)
-    {
-        lock (_configGate)
         {
-            if (_engine is not null && _slots.Find(s => s.Runner == runner) is { } slot)
-            {
-                var config = runner.Device.Config.Span;
-                config[..Math.Min(config.Length, slot.Shape.ConfigLength)].CopyTo(_memory.Slice(slot.Place.Config, slot.Shape.ConfigLength));
-            }
+            Stop(slot);
+            slot.Runner.RemoveConfig();
         }
+        _engine = null;
     }
 
     /// <summary>Handles a NOTIFY that no running queue has claimed.</summary>
@@ -180,12 +170,6 @@ internal sealed class LguestBus
         _memory.Slice(slot.Place.AcceptedFeatures, slot.Place.FeatureLength).Clear();
         foreach (var place in slot.Place.Queues)
             new Vring(_memory, place.RingAddress, place.Size).Clear();
-    }
-
-    private void WriteDescriptor(Slot slot)
-    {
-        lock (_configGate)
-            DevicePageLayout.Write(_memory, slot.Place, slot.Shape, slot.Runner.Device.Config.Span);
     }
 
     private sealed class Slot(BusDevice device, DeviceShape shape, DevicePlace place)

@@ -40,7 +40,6 @@ internal sealed class Machine : IDisposable
                 _options.Add(DeviceOptions.Given(device, plugin.OptionsType));
             }
             Bus = new LguestBus(_memory, _devices.All, earlyConsole, loggers.CreateLogger("bus"));
-            _devices.ConfigChanged = Bus.UpdateConfig;
             _guestArguments = request.TemplateArguments ? GuestArgumentTemplates.Render(request.GuestArguments, Describe()) : request.GuestArguments;
         }
         catch

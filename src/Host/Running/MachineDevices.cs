@@ -25,9 +25,6 @@ internal sealed class MachineDevices : IDisposable
 
     public IReadOnlyList<BusDevice> All => _devices;
 
-    /// <summary>Where configuration changes go, once there is a bus.</summary>
-    public Action<VirtioDeviceRunner>? ConfigChanged { get; set; }
-
     /// <summary>What to tell about devices the guest never started.</summary>
     public IEnumerable<string> HelpForUnused => _devices.Where(d => !d.Runner.WasEverStarted).Select(d => d.Runner.Device.HelpIfUnused).OfType<string>().Distinct();
 
@@ -84,10 +81,6 @@ internal sealed class MachineDevices : IDisposable
 
         public void RequestStop(string reason) => owner._stop.Stop(new(reason, ExitCode.Interrupted));
 
-        public void ConfigChanged()
-        {
-            if (Runner is { } runner)
-                owner.ConfigChanged?.Invoke(runner);
-        }
+        public void ConfigChanged() => Runner?.UpdateConfig();
     }
 }

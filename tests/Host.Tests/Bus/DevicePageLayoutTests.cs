@@ -26,7 +26,10 @@ public class DevicePageLayoutTests
         using var memory = GuestMemory.Allocate(Ram, DevicePageLayout.DevicePages);
         var layout = DevicePageLayout.Compute(Ram, [.. devices.Select(d => d.Shape)]);
         foreach (var (place, (shape, config)) in layout.Places.Zip(devices))
-            DevicePageLayout.Write(memory, place, shape, config);
+        {
+            DevicePageLayout.Write(memory, place, shape);
+            config.CopyTo(memory.Slice(place.Config, config.Length));
+        }
         return memory.Slice(Ram, 4096).ToArray();
     }
 

@@ -228,8 +228,39 @@ public sealed class LguestBusTests : IDisposable
         var config = _memory.Slice(AcceptedByte + 1, 3);
         Assert.Equal([1, 2, 3], config.ToArray());
         _device.ConfigBytes = [7, 8, 9];
-        _bus.UpdateConfig(_runner);
+        _runner.UpdateConfig();
         Assert.Equal([7, 8, 9], config.ToArray());
+    }
+
+    [Fact]
+    public void A_device_hears_of_configuration_bytes_the_guest_wrote_when_it_is_looked()
+    {
+        Status(3);
+        _memory.Slice(AcceptedByte + 1, 3)[2] = 9;
+        Assert.Equal(["start 0"], _device.Events);
+        Status(0);
+        Assert.Equal(["start 0", "written 010209", "reset"], _device.Events);
+        // A reset leaves them alone, a boot does not.
+        Assert.Equal(9, _memory.Slice(AcceptedByte + 1, 3)[2]);
+        _memory.Slice(AcceptedByte + 1, 3)[1] = 8;
+        Status(3);
+        Assert.Equal(["start 0", "written 010209", "reset", "start 0", "written 010809"], _device.Events);
+        _bus.Detach();
+        _memory.Slice(AcceptedByte + 1, 3)[0] = 7;
+        _bus.LayOut();
+        _bus.Attach(_engine);
+        Assert.Equal([1, 2, 3], _memory.Slice(AcceptedByte + 1, 3).ToArray());
+        Status(3);
+        Assert.Equal(["reset", "start 0"], _device.Events.TakeLast(2));
+    }
+
+    [Fact]
+    public void Memory_is_left_alone_once_the_bus_is_detached()
+    {
+        _bus.Detach();
+        _device.ConfigBytes = [7, 8, 9];
+        _runner.UpdateConfig();
+        Assert.Equal([1, 2, 3], _memory.Slice(AcceptedByte + 1, 3).ToArray());
     }
 
     [Fact]
