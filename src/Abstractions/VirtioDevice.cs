@@ -26,9 +26,9 @@ public abstract class VirtioDevice : IDisposable
 
     /// <summary>
     /// The configuration bytes, in the layout of the device type, little-endian, always of the same length. At most 255 bytes on
-    /// the lguest bus. Read after creation, at each boot of the guest, and in <see cref="IDeviceContext.ConfigChanged"/>. Bytes
-    /// that the driver writes (<see cref="ConfigWritten"/>) need not appear here: between two boots the host puts no byte in place
-    /// but those that differ from what it read the time before.
+    /// the lguest bus. Read after creation, at each boot of the guest, after <see cref="Reset"/>, and in
+    /// <see cref="IDeviceContext.ConfigChanged"/>. Bytes that the driver writes (<see cref="ConfigWritten"/>) need not appear here:
+    /// between two boots the host puts no byte in place but those that differ from what it read the time before.
     /// </summary>
     public virtual ReadOnlyMemory<byte> Config => ReadOnlyMemory<byte>.Empty;
 

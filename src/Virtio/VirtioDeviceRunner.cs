@@ -192,6 +192,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         AcceptedFeatures = 0;
         LookAtConfig();
         Device.Reset();
+        UpdateConfig();
         Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
     }
 

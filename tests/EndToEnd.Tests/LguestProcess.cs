@@ -202,7 +202,8 @@ public sealed class LguestProcess : IDisposable
         return thread;
     }
 
-    private static string BuiltIn(string project, string file)
+    /// <summary>A file of a project, built in the configuration these tests are built in.</summary>
+    public static string BuiltIn(string project, string file)
     {
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
         return Path.Combine(RepositoryRoot, project, "bin", framework.Parent!.Name, framework.Name, file);

@@ -120,6 +120,17 @@ public class ConfigTests
     }
 
     [Fact]
+    public void AResetMayChangeTheDevicesBytes()
+    {
+        var device = new WatchingDevice();
+        using RunnerBench bench = Bench(device).Start();
+        _page[4] = 9;
+        device.Bytes = [7, 2, 3, 4, 5, 6, 7, 8];
+        bench.Reset();
+        Assert.Equal([7, 2, 3, 4, 9, 6, 7, 8], _page);
+    }
+
+    [Fact]
     public void AfterItsPlaceIsGoneNothingIsWritten()
     {
         var device = new WatchingDevice();
