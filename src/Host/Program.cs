@@ -19,7 +19,7 @@ using var output = StandardOutput.Output.NewWriter();
 using var errors = new StderrLoggerProvider(StandardOutput.Error);
 try
 {
-    return new LguestCommandLine(Launch, ListPlugins).Invoke(args, output);
+    return new LguestCommandLine(Launch, new PluginManagement(output)).Invoke(args, output);
 }
 catch (HostException e)
 {
@@ -38,8 +38,6 @@ catch (Exception e)
     errors.WriteLines(e.StackTrace ?? "");
     return ExitCode.HostError;
 }
-
-int ListPlugins(IReadOnlyList<string> folders) => PluginListing.Write(PluginCatalog.Scan(folders), output);
 
 int Launch(LaunchRequest request)
 {

@@ -20,6 +20,8 @@ public sealed class LguestProcess : IDisposable
         start.RedirectStandardInput = true;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
+        // Whoever runs the tests may have plugins of their own.
+        start.Environment["XDG_DATA_HOME"] = "/nonexistent";
         _process = Process.Start(start)!;
         _readers = [Collect(_process.StandardOutput, _output), Collect(_process.StandardError, _errors)];
     }

@@ -9,8 +9,7 @@ namespace LguestPlug.Host.CommandLine;
 /// <summary>What <c>--help</c> and <c>--version</c> say beyond the options themselves.</summary>
 internal static class HelpText
 {
-    private const string LaunchUsage = "  lguest [options] <mem-in-mb> <vmlinux> [<args>...]\n  lguest plugins [--plugin-dir DIR]...";
-    private const string PluginsUsage = "  lguest plugins [--plugin-dir DIR]...";
+    private const string LaunchUsage = "  lguest [options] <mem-in-mb> <vmlinux> [<args>...]\n  lguest plugins [list|info|add|remove] ...";
 
     public static void Install(RootCommand root)
     {
@@ -30,8 +29,9 @@ internal static class HelpText
         public override int Invoke(ParseResult parseResult)
         {
             var output = parseResult.InvocationConfiguration.Output;
-            var isRoot = parseResult.CommandResult.Command is RootCommand;
-            var help = WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsUsage);
+            var command = parseResult.CommandResult.Command;
+            var isRoot = command is RootCommand;
+            var help = WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsCommand.UsageOf(command));
             output.Write(isRoot ? help : WithoutArguments(help));
             if (!isRoot)
                 return 0;

@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using LguestPlug.Emulator;
+using LguestPlug.Host.Plugins;
 
 namespace LguestPlug.Host.CommandLine;
 
@@ -103,12 +104,15 @@ internal sealed class LguestCommandLine
         Arity = ArgumentArity.ZeroOrMore,
     };
     private readonly Func<LaunchRequest, int> _launch;
+    private readonly IPluginActions _plugins;
+    private readonly PluginsCommand _pluginsCommand;
 
     /// <param name="launch">Runs a guest; answers the exit code.</param>
-    /// <param name="listPlugins">Lists the plugins, those in the given extra folders too; answers the exit code.</param>
-    public LguestCommandLine(Func<LaunchRequest, int> launch, Func<IReadOnlyList<string>, int> listPlugins)
+    /// <param name="plugins">What <c>lguest plugins</c> does.</param>
+    public LguestCommandLine(Func<LaunchRequest, int> launch, IPluginActions plugins)
     {
         _launch = launch;
+        _plugins = plugins;
         foreach (var form in ShortForms.All)
         {
             Option option = form.ValueName is null
@@ -126,9 +130,8 @@ internal sealed class LguestCommandLine
         _root.Add(_kernel);
         _root.Add(_guestWords);
 
-        var plugins = new Command("plugins", "Lists the plugins that are found, and what is wrong with the others.");
-        plugins.SetAction(result => listPlugins(result.GetValue(_pluginDirectories) ?? []));
-        _root.Add(plugins);
+        _pluginsCommand = new PluginsCommand(plugins, _pluginDirectories);
+        _root.Add(_pluginsCommand);
 
         _root.SetAction(result => _launch(ReadLaunch(result)));
         HelpText.Install(_root);
@@ -143,6 +146,8 @@ internal sealed class LguestCommandLine
             ResponseFileTokenReplacer = null,
             EnablePosixBundling = false,
         });
+        if (result.CommandResult.Command == _root && DeviceToExplain(result) is { } device)
+            return _plugins.Info(device, result.GetValue(_pluginDirectories) ?? []);
         if (result.Errors.Count > 0 && result.Action is not { ClearsParseErrors: true })
             throw new UsageException(Explain(result));
         return result.Invoke(new InvocationConfiguration
@@ -151,6 +156,17 @@ internal sealed class LguestCommandLine
             ProcessTerminationTimeout = null,
             Output = output,
         });
+    }
+
+    /// <summary>The first device asked for as <c>NAME,...,help</c>: QEMU's way to ask for its options, whatever else is there or missing.</summary>
+    private DeviceRequest? DeviceToExplain(ParseResult result)
+    {
+        foreach (var text in result.GetValue(_device) ?? [])
+        {
+            if (text.EndsWith(",help", StringComparison.Ordinal) && !text.EndsWith(",,help", StringComparison.Ordinal))
+                return PluginsCommand.InfoRequest("--device ", text[..^",help".Length]);
+        }
+        return null;
     }
 
     private LaunchRequest ReadLaunch(ParseResult result)
@@ -253,6 +269,6 @@ internal sealed class LguestCommandLine
             if (result.GetResult(_kernel) is not { Tokens.Count: > 0 })
                 return "the kernel image is missing: lguest [options] <mem-in-mb> vmlinux [args...] (see lguest --help)";
         }
-        return result.Errors[0].Message.ReplaceLineEndings(" ");
+        return _pluginsCommand.Explain(result) ?? result.Errors[0].Message.ReplaceLineEndings(" ");
     }
 }

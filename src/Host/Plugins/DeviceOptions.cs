@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
@@ -36,18 +37,67 @@ internal static class DeviceOptions
         return given;
     }
 
+    /// <summary>Every option as a user is told of it.</summary>
+    /// <exception cref="HostException">An option has a type that cannot be read from text.</exception>
+    public static IReadOnlyList<OptionDescription> Describe(string device, Type optionsType)
+    {
+        var initial = Activator.CreateInstance(optionsType)!;
+        return [.. OptionProperties(optionsType).Select(property => new OptionDescription(
+            KeyOf(property),
+            TypeText(device, property),
+            DefaultText(property.GetValue(initial)),
+            property.IsDefined(typeof(RequiredAttribute)),
+            property.IsDefined(typeof(PositionalOptionAttribute)),
+            property.GetCustomAttribute<DescriptionAttribute>()?.Description ?? ""))];
+    }
+
     /// <summary>How a property is written on the command line: <c>ReadOnly</c> is <c>read-only</c>.</summary>
-    public static string KeyOf(PropertyInfo property)
+    public static string KeyOf(PropertyInfo property) => Hyphenated(property.Name);
+
+    private static string Hyphenated(string name)
     {
         var key = new StringBuilder();
-        foreach (var (i, c) in property.Name.Index())
+        foreach (var (i, c) in name.Index())
         {
-            if (i > 0 && char.IsUpper(c) && (!char.IsUpper(property.Name[i - 1]) || (i + 1 < property.Name.Length && char.IsLower(property.Name[i + 1]))))
+            if (i > 0 && char.IsUpper(c) && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1]))))
                 key.Append('-');
             key.Append(char.ToLowerInvariant(c));
         }
         return key.ToString();
     }
+
+    private static string TypeText(string device, PropertyInfo property)
+    {
+        var type = TypeOf(property);
+        if (type == typeof(bool))
+            return "on|off";
+        if (type.IsEnum)
+            return string.Join('|', Enum.GetNames(type).Select(Hyphenated));
+        if (!IsReadable(type))
+            throw Unreadable(device, property);
+        if (property.GetCustomAttribute<RangeAttribute>() is { } range)
+            return $"{range.Minimum}..{range.Maximum}";
+        if (type == typeof(string))
+            return "text";
+        if (type == typeof(ByteSize))
+            return "size";
+        return Type.GetTypeCode(type) is >= TypeCode.SByte and <= TypeCode.Decimal ? "number" : type.Name.ToLowerInvariant();
+    }
+
+    private static string? DefaultText(object? value) => value switch
+    {
+        null => null,
+        bool on => on ? "on" : "off",
+        Enum name => Hyphenated(name.ToString()),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString(),
+    };
+
+    private static bool IsReadable(Type type) =>
+        type == typeof(string) || type == typeof(bool) || type.IsEnum || type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IParsable<>));
+
+    private static HostException Unreadable(string device, PropertyInfo property) =>
+        new($"plugin '{device}': option '{KeyOf(property)}' has type {TypeOf(property)}, which cannot be read from text");
 
     /// <summary>The properties that are options.</summary>
     public static IReadOnlyList<PropertyInfo> OptionProperties(Type optionsType) =>
@@ -109,8 +159,8 @@ internal static class DeviceOptions
                 ?? throw Bad($"expected one of {string.Join(", ", Enum.GetNames(type).Select(n => n.ToLowerInvariant()))}");
             return Enum.Parse(type, name);
         }
-        if (!type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IParsable<>)))
-            throw new HostException($"plugin '{request.Name}': option '{KeyOf(property)}' has type {type}, which cannot be read from text");
+        if (!IsReadable(type))
+            throw Unreadable(request.Name, property);
         try
         {
             return s_parse.MakeGenericMethod(type).Invoke(null, [text])!;

@@ -17,19 +17,18 @@ internal sealed class PluginCatalog
         Problems = problems;
     }
 
-    /// <summary>Where the plugins are that come with this lguest.</summary>
-    public static string StandardFolder => Path.Combine(AppContext.BaseDirectory, "plugins");
-
     /// <summary>All announced devices, usable or not, by name.</summary>
     public IReadOnlyList<PluginCandidate> Candidates { get; }
 
     /// <summary>Files that cannot be read as what their name says.</summary>
     public IReadOnlyList<PluginProblem> Problems { get; }
 
-    /// <summary>Looks into the standard folder's subfolders, and into the extra folders and their subfolders.</summary>
-    public static PluginCatalog Scan(IReadOnlyList<string> extraFolders) => Scan(StandardFolder, extraFolders);
+    /// <summary>Looks into the folders of this lguest and of the user, then into the extra folders, and into the subfolders of each.</summary>
+    public static PluginCatalog Scan(IReadOnlyList<string> extraFolders) =>
+        Scan(PluginFolders.OfUser is { } own ? [PluginFolders.Standard, own] : [PluginFolders.Standard], extraFolders);
 
-    internal static PluginCatalog Scan(string standardFolder, IReadOnlyList<string> extraFolders)
+    /// <summary>The same with other folders, which may be missing, in place of those of this lguest and of the user.</summary>
+    public static PluginCatalog Scan(IReadOnlyList<string> folders, IReadOnlyList<string> extraFolders)
     {
         var missing = extraFolders.FirstOrDefault(folder => !Directory.Exists(folder));
         if (missing is not null)
@@ -37,8 +36,8 @@ internal sealed class PluginCatalog
 
         var candidates = new List<PluginCandidate>();
         var problems = new List<PluginProblem>();
-        string[] folders = [.. extraFolders.Prepend(standardFolder).Select(Path.GetFullPath).Distinct()];
-        foreach (var file in folders.SelectMany(AssembliesIn).Distinct())
+        string[] all = [.. folders.Concat(extraFolders).Select(Path.GetFullPath).Distinct()];
+        foreach (var file in all.SelectMany(folder => AssembliesIn(folder, problems)).Distinct())
         {
             try
             {
@@ -53,7 +52,7 @@ internal sealed class PluginCatalog
                 problems.Add(new(file, e.Message.ReplaceLineEndings(" ")));
             }
         }
-        return new(folders, [.. candidates.OrderBy(c => c.Name, StringComparer.Ordinal)], problems);
+        return new(all, [.. candidates.OrderBy(c => c.Name, StringComparer.Ordinal)], problems);
     }
 
     /// <summary>Tells what was found and cannot be used; devices that are wanted report for themselves.</summary>
@@ -66,13 +65,16 @@ internal sealed class PluginCatalog
     }
 
     /// <summary>Loads the plugin of that name.</summary>
-    public DevicePlugin Load(string name)
+    public DevicePlugin Load(string name) => Load(Find(name));
+
+    /// <summary>The one plugin of that name.</summary>
+    public PluginCandidate Find(string name)
     {
         var found = Candidates.Where(c => c.Name == name).ToList();
         return found switch
         {
             [] => throw NotFound(name),
-            [{ Problem: null } one] => Load(one),
+            [{ Problem: null } one] => one,
             [var broken] => throw new HostException($"plugin '{name}' ({broken.Path}) cannot be used: {broken.Problem}"),
             _ => throw new HostException($"device '{name}' is announced by {found.Count} plugins: {string.Join(", ", found.Select(c => c.Path))}"),
         };
@@ -86,10 +88,13 @@ internal sealed class PluginCatalog
         return new($"no plugin for device '{name}'{Suggestion.For(name, usable)} (available: {string.Join(", ", usable)})");
     }
 
-    private static DevicePlugin Load(PluginCandidate candidate)
+    /// <summary>Loads one that has no problem so far.</summary>
+    /// <param name="candidate">The plugin.</param>
+    /// <param name="shownAs">What messages say in place of its path.</param>
+    public static DevicePlugin Load(PluginCandidate candidate, string? shownAs = null)
     {
         HostException Broken(string reason, Exception? inner = null) =>
-            new($"plugin '{candidate.Name}' ({candidate.Path}) cannot be used: {reason}", inner: inner);
+            new($"plugin '{candidate.Name}' ({shownAs ?? candidate.Path}) cannot be used: {reason}", inner: inner);
         try
         {
             // Not unloadable: collectible code runs at half the speed. And not by PluginLoader, which spends as long as all the
@@ -114,11 +119,23 @@ internal sealed class PluginCatalog
         }
     }
 
-    private static IEnumerable<string> AssembliesIn(string folder)
+    private static IEnumerable<string> AssembliesIn(string folder, List<PluginProblem> problems)
     {
+        IEnumerable<string> In(string parent, Func<string, string[]> list)
+        {
+            try
+            {
+                return list(parent).Order(StringComparer.Ordinal);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                problems.Add(new(parent, e.Message.ReplaceLineEndings(" ")));
+                return [];
+            }
+        }
+
         if (!Directory.Exists(folder))
             return [];
-        return Directory.GetDirectories(folder).Order(StringComparer.Ordinal).Prepend(folder)
-            .SelectMany(f => Directory.GetFiles(f, "*.dll").Order(StringComparer.Ordinal));
+        return In(folder, Directory.GetDirectories).Prepend(folder).SelectMany(f => In(f, parent => Directory.GetFiles(parent, "*.dll")));
     }
 }

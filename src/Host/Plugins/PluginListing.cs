@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Host.Output;
+
 namespace LguestPlug.Host.Plugins;
 
 /// <summary>What <c>lguest plugins</c> prints.</summary>
@@ -8,16 +10,10 @@ internal static class PluginListing
     public static int Write(PluginCatalog catalog, TextWriter output)
     {
         var usable = catalog.Candidates.Where(c => c.Problem is null).ToList();
-        string[] heading = ["NAME", "VERSION", "SUMMARY", "PATH"];
-        List<string[]> rows = [heading, .. usable.Select(c => new[] { c.Name, c.Version, c.Summary, c.Path })];
-        var widths = heading.Select((_, column) => rows.Max(row => row[column].Length)).ToArray();
         if (usable.Count == 0)
             output.WriteLine("no plugins");
         else
-        {
-            foreach (var row in rows)
-                output.WriteLine(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
-        }
+            TextTable.Write(output, [["NAME", "VERSION", "SUMMARY", "PATH"], .. usable.Select(c => new[] { c.Name, c.Version, c.Summary, c.Path })]);
 
         var broken = catalog.Candidates.Where(c => c.Problem is not null).Select(c => (c.Path, Reason: c.Problem!))
             .Concat(catalog.Problems.Select(p => (p.Path, p.Reason)))

@@ -76,22 +76,25 @@ internal static class PluginMetadata
             var type = Argument<string>(value, 1) ?? "";
             var minor = Argument<int>(value, 2);
             var summary = value.NamedArguments.FirstOrDefault(a => a.Name == nameof(DevicePluginAttribute.Summary)).Value as string;
-            return new(name, type.Split(',')[0], summary ?? "", version, path, Mismatch(contract, minor));
+            return new(name, type.Split(',')[0], summary ?? "", version, BuiltFor(contract, minor), path, Mismatch(contract, minor));
         }
         catch (BadImageFormatException)
         {
-            return new("", "", "", version, path, Mismatch(contract, 0) ?? "its announcement cannot be read");
+            return new("", "", "", version, BuiltFor(contract, 0), path, Mismatch(contract, 0) ?? "its announcement cannot be read");
         }
     }
 
-    /// <summary>Why a plugin built against that contract cannot be used here, or null.</summary>
     /// <param name="contract">The assembly the announcement refers to.</param>
     /// <param name="minor">The minor version the announcement was compiled with; the assembly's own is 0 in all of a major version.</param>
+    private static Version BuiltFor((string Assembly, Version Version) contract, int minor) =>
+        new(contract.Version.Major, Math.Max(contract.Version.Minor, minor));
+
+    /// <summary>Why a plugin built against that contract cannot be used here, or null.</summary>
     private static string? Mismatch((string Assembly, Version Version) contract, int minor)
     {
         if (contract.Assembly != ContractName)
             return $"announced with a device contract of its own ({contract.Assembly} {contract.Version}); this lguest has {ContractName} {HostContract}";
-        var built = new Version(contract.Version.Major, Math.Max(contract.Version.Minor, minor));
+        var built = BuiltFor(contract, minor);
         if (built > HostContract)
             return $"built for device contract {built}, but this lguest has {HostContract}: it needs a newer lguest";
         if (built.Major < HostContract.Major)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Emulator;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Plugins;
 
 namespace LguestPlug.Host.Tests.CommandLine;
 
@@ -9,14 +10,14 @@ public class LguestCommandLineTests
     private static LaunchRequest Launch(params string[] words)
     {
         LaunchRequest? request = null;
-        var commandLine = new LguestCommandLine(r => { request = r; return 42; }, _ => throw new InvalidOperationException("plugins"));
+        var commandLine = new LguestCommandLine(r => { request = r; return 42; }, new RecordedActions());
         Assert.Equal(42, commandLine.Invoke(words, TextWriter.Null));
         return request!;
     }
 
     private static string Refused(params string[] words)
     {
-        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), _ => throw new InvalidOperationException("plugins"));
+        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), new RecordedActions());
         var message = Assert.Throws<UsageException>(() => commandLine.Invoke(words, TextWriter.Null)).Message;
         Assert.DoesNotContain('\n', message);
         return message;
@@ -25,7 +26,7 @@ public class LguestCommandLineTests
     private static string Output(params string[] words)
     {
         using var output = new StringWriter();
-        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), _ => throw new InvalidOperationException("plugins"));
+        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), new RecordedActions());
         Assert.Equal(0, commandLine.Invoke(words, output));
         return output.ToString();
     }
@@ -132,17 +133,65 @@ public class LguestCommandLineTests
     [InlineData("'1k' is not a number of instructions", "--trace-cpu=f,1k", "64", "vmlinux")]
     [InlineData("names no device", "--device", ",x=1", "64", "vmlinux")]
     [InlineData("--initrd", "--initrd=a", "--initrd=b", "64", "vmlinux")]
-    [InlineData("foo", "plugins", "foo")]
+    [InlineData("'lguest plugins' knows no 'foo' (list, info, add, remove)", "plugins", "foo")]
+    [InlineData("'lguest plugins' knows no 'ad'; did you mean 'add'?", "plugins", "ad", "x")]
+    [InlineData("there is a word missing: lguest plugins add FILE.nupkg|FOLDER|PACKAGE[@VERSION]", "plugins", "add")]
+    [InlineData("'b' is one word too many: lguest plugins remove NAME", "plugins", "remove", "a", "b")]
+    [InlineData("names no device", "plugins", "info", ",x")]
+    [InlineData("--bogus", "plugins", "info", "block", "--bogus")]
     public void Mistakes_are_named(string expected, params string[] words) =>
         Assert.Contains(expected, Refused(words), StringComparison.Ordinal);
 
     [Fact]
     public void Plugins_are_listed_with_the_extra_folders()
     {
-        IReadOnlyList<string>? folders = null;
-        var commandLine = new LguestCommandLine(_ => throw new InvalidOperationException("launched"), f => { folders = f; return 7; });
-        Assert.Equal(7, commandLine.Invoke(["plugins", "--plugin-dir", "a", "--plugin-dir=b"], TextWriter.Null));
-        Assert.Equal(["a", "b"], folders);
+        Assert.Equal("list a b", Plugins("plugins", "--plugin-dir", "a", "--plugin-dir=b"));
+        Assert.Equal("list a", Plugins("plugins", "list", "--plugin-dir", "a"));
+    }
+
+    [Theory]
+    [InlineData("info block null 0 'plugins info block'", "plugins", "info", "block")]
+    [InlineData("info block a,b 1 'plugins info block,a,,b,x=1' d", "plugins", "info", "block,a,,b,x=1", "--plugin-dir=d")]
+    [InlineData("info block null 0 '--device block'", "--device", "block,help")]
+    [InlineData("info block null 0 '--device block' d", "--plugin-dir", "d", "--rng", "--device=block,help", "64")]
+    [InlineData("info block x 1 '--device block,x,y=1'", "--device", "block,x,y=1,help", "64", "vmlinux")]
+    [InlineData("add a.nupkg null", "plugins", "add", "a.nupkg")]
+    [InlineData("add Acme.Foo@1.2.3 feed", "plugins", "add", "Acme.Foo@1.2.3", "--source", "feed")]
+    [InlineData("remove foo", "plugins", "remove", "foo")]
+    public void Plugins_are_managed(string expected, params string[] words) => Assert.Equal(expected, Plugins(words));
+
+    [Theory]
+    [InlineData("--device", "block,file=help")]
+    [InlineData("--device", "block,a,,help")]
+    [InlineData("--block", "x,help")]
+    public void Help_as_a_value_is_a_value(string option, string device) => Launch(option, device, "64", "vmlinux");
+
+    private static string Plugins(params string[] words)
+    {
+        var actions = new RecordedActions();
+        Assert.Equal(7, new LguestCommandLine(_ => throw new InvalidOperationException("launched"), actions).Invoke(words, TextWriter.Null));
+        return actions.Done!;
+    }
+
+    private sealed class RecordedActions : IPluginActions
+    {
+        public string? Done { get; private set; }
+
+        public int List(IReadOnlyList<string> folders) => Did("list", [.. folders]);
+
+        public int Info(DeviceRequest request, IReadOnlyList<string> folders) =>
+            Did("info", [request.Name, request.Value ?? "null", request.Options.Count.ToString(), $"'{request.Spelling}'", .. folders]);
+
+        public int Add(string plugin, string? source) => Did("add", plugin, source ?? "null");
+
+        public int Remove(string name) => Did("remove", name);
+
+        private int Did(string what, params string[] words)
+        {
+            Assert.Null(Done);
+            Done = string.Join(' ', [what, .. words]);
+            return 7;
+        }
     }
 
     [Fact]

@@ -92,4 +92,29 @@ public class DeviceOptionsTests
     [Fact]
     public void A_first_word_is_a_flag_where_no_value_is_expected() =>
         Assert.True(((OnlyAFlag)DeviceOptions.Bind(DeviceRequest.Parse("plain,fast"), typeof(OnlyAFlag))).Fast);
+
+    [Fact]
+    public void Options_are_described_as_they_are_written()
+    {
+        OptionDescription[] expected =
+        [
+            new("file", "text", null, true, true, "the disk"),
+            new("read-only", "on|off", "off", false, false, ""),
+            new("queue-size", "1..256", "64", false, false, ""),
+            new("level", "number", null, false, false, ""),
+            new("mode", "plain|write-back", "plain", false, false, ""),
+            new("limit", "size", "0", false, false, ""),
+            new("io-name", "text", "x", false, false, ""),
+        ];
+        Assert.Equal(expected, DeviceOptions.Describe("sample", typeof(SampleOptions)));
+    }
+
+    public sealed class Unreadable
+    {
+        public object? Anything { get; set; }
+    }
+
+    [Fact]
+    public void An_option_of_a_type_that_cannot_be_read_is_a_fault_of_the_plugin() =>
+        Assert.Contains("option 'anything' has type System.Object, which cannot be read from text", Assert.Throws<HostException>(() => DeviceOptions.Describe("bad", typeof(Unreadable))).Message, StringComparison.Ordinal);
 }

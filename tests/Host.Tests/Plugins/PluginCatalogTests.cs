@@ -17,7 +17,7 @@ public sealed class PluginCatalogTests : IDisposable
         return path;
     }
 
-    private PluginCatalog Scan(params string[] extra) => PluginCatalog.Scan(_folder, extra);
+    private PluginCatalog Scan(params string[] extra) => PluginCatalog.Scan([_folder], extra);
 
     private string Refused(string name)
     {
@@ -32,7 +32,7 @@ public sealed class PluginCatalogTests : IDisposable
     {
         var path = Write(new TinyAssembly { Device = "tiny", TypeName = "Some.Where+Nested", Summary = "süß, and small" });
         var candidate = Assert.Single(Scan().Candidates);
-        Assert.Equal(new PluginCandidate("tiny", "Some.Where+Nested", "süß, and small", "1.2.3", path, null), candidate);
+        Assert.Equal(new PluginCandidate("tiny", "Some.Where+Nested", "süß, and small", "1.2.3", new Version(DeviceContract.Major, DeviceContract.Minor), path, null), candidate);
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class PluginCatalogTests : IDisposable
         Write(new TinyAssembly { Name = "A", Device = "a" }, "extra");
         Write(new TinyAssembly { Name = "B", Device = "b" }, "extra/b");
         Write(new TinyAssembly { Name = "C", Device = "c" }, "extra/b/deeper");
-        var catalog = PluginCatalog.Scan(Path.Combine(_folder, "none"), [Path.Combine(_folder, "extra")]);
+        var catalog = PluginCatalog.Scan([Path.Combine(_folder, "none")], [Path.Combine(_folder, "extra")]);
         Assert.Equal(["a", "b"], catalog.Candidates.Select(c => c.Name));
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using LguestPlug;
 using LguestPlug.Host.Tests.Plugins;
@@ -18,6 +19,7 @@ public sealed class SampleOptions : IValidatableObject
 {
     [PositionalOption]
     [Required]
+    [Description("the disk")]
     public string? File { get; set; }
 
     public bool ReadOnly { get; set; }
