@@ -27,7 +27,7 @@ internal static class DrivenLauncher
         using var results = AllocationStamps.OnStandardError();
         using var output = StandardOutput.Output.NewWriter();
         using var errors = new StderrLoggerProvider(StandardOutput.Error);
-        return new LguestCommandLine(Launch, _ => ExitCode.Usage).Invoke(words, output);
+        return new LguestCommandLine(Launch, new PluginManagement(output)).Invoke(words, output);
 
         int Launch(LaunchRequest request)
         {
