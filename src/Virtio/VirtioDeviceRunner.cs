@@ -190,10 +190,10 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
         _stopping.Dispose();
         AcceptedFeatures = 0;
+        Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
         LookAtConfig();
         Device.Reset();
         UpdateConfig();
-        Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
     }
 
     /// <summary>Resets the device and releases the kick descriptors. Nobody may <see cref="Kick"/> any more.</summary>

@@ -27,6 +27,8 @@ internal sealed class FakeDevice : VirtioDevice
 
     public Exception? ThrowOnStart { get; init; }
 
+    public Exception? ThrowOnReset { get; init; }
+
     public byte[] ConfigBytes { get; set; } = [];
 
     public ulong FeatureBits { get; init; }
@@ -52,7 +54,12 @@ internal sealed class FakeDevice : VirtioDevice
 
     public override void ConfigWritten(ReadOnlySpan<byte> config) => Note($"written {Convert.ToHexStringLower(config)}");
 
-    public override void Reset() => Note("reset");
+    public override void Reset()
+    {
+        Note("reset");
+        if (ThrowOnReset is not null)
+            throw ThrowOnReset;
+    }
 
     protected override void Dispose(bool disposing)
     {

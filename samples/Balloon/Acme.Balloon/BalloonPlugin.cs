@@ -11,11 +11,11 @@ namespace Acme.Balloon;
 public sealed class BalloonOptions
 {
     [PositionalOption]
-    [Required(ErrorMessage = "expected how much memory to take: 16M")]
+    [Required]
     [Description("how much memory to take from the guest")]
     public ByteSize? Target { get; set; }
 
-    [Description("take this much at a time, once a period; all at once without it")]
+    [Description("take this much at a time, and more each period; all at once without it")]
     public ByteSize? Grow { get; set; }
 
     [Description("seconds from one look at the guest's statistics to the next")]
@@ -27,8 +27,8 @@ public sealed class BalloonPlugin : DevicePlugin<BalloonOptions>
 {
     public override VirtioDevice Create(BalloonOptions options, IDeviceContext context)
     {
-        if (options.Target!.Value.Bytes > BalloonDevice.LargestTarget)
-            throw new DeviceSetupException($"target: {options.Target} bytes are more than a guest has; expected at most {BalloonDevice.LargestTarget >> 30}G");
+        if (options.Target!.Value.Bytes > PageSet.Capacity * (long)PageSet.PageSize)
+            throw new DeviceSetupException($"a balloon of {options.Target} bytes is more than a guest can have; expected at most 4G");
 
         return new BalloonDevice(options, context);
     }

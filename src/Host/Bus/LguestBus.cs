@@ -144,7 +144,7 @@ internal sealed class LguestBus
         }
         catch (Exception e) when (e is not HostException)
         {
-            throw new HostException($"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e);
+            throw Threw(slot, e);
         }
     }
 
@@ -161,7 +161,13 @@ internal sealed class LguestBus
         {
             throw new HostException(e.Message, inner: e);
         }
+        catch (Exception e) when (e is not HostException)
+        {
+            throw Threw(slot, e);
+        }
     }
+
+    private static HostException Threw(Slot slot, Exception e) => new($"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e);
 
     private void Reset(Slot slot)
     {

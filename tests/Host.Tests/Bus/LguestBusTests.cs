@@ -275,6 +275,21 @@ public sealed class LguestBusTests : IDisposable
     }
 
     [Fact]
+    public void A_plugin_that_throws_when_reset_is_named()
+    {
+        using var runner = new VirtioDeviceRunner("bad0", new FakeDevice(9) { ThrowOnReset = new InvalidOperationException("no luck") }, _log, _ => { });
+        var bus = new LguestBus(_memory, [new("bad", runner)], _early, _log);
+        bus.LayOut();
+        bus.Attach(_engine);
+        _memory.Slice(StatusByte, 1)[0] = 3;
+        bus.HandleNotify(Descriptor);
+        _memory.Slice(StatusByte, 1)[0] = 0;
+        Assert.Equal("bad0: the plugin threw InvalidOperationException: no luck", Assert.Throws<HostException>(() => bus.HandleNotify(Descriptor)).Message);
+        // Once is enough: it has ended, and is not asked again when all is put away.
+        bus.Detach();
+    }
+
+    [Fact]
     public void Laying_out_again_after_a_reboot_gives_the_same_page()
     {
         Status(3);
