@@ -88,7 +88,7 @@ public sealed unsafe class Cpu : IDisposable
         TlbFills = _mmu.Fills,
         FlatTlbFills = _mmu.FlatFills,
         TlbFlushes = _mmu.Flushes,
-        PageFlushes = _mmu.PageFlushes,
+        PageFlushes = _mmu.PageFlushes + (_translator?.PagesDropped ?? 0),
     };
 
     /// <summary>EFLAGS in full.</summary>
@@ -157,6 +157,12 @@ public sealed unsafe class Cpu : IDisposable
     /// To be called anew when anything of it changes.
     /// </summary>
     public void SetSystemCall(in SystemCall? call) => _translator?.SetSystemCall(call);
+
+    /// <summary>Lets generated code make these calls of the system itself.</summary>
+    public void SetShortCalls(in ShortCallSet calls) => _translator?.SetShortCalls(calls);
+
+    /// <summary>Adds the calls that generated code has made to those that the system has counted, by number.</summary>
+    internal long[] AddShortCalls(long[] counts) => _translator == null ? counts : _translator.AddShortCalls(counts);
 
     /// <summary>To be called by a system that <see cref="CpuSystem.KeepsSegmentsCurrent"/> when it has changed descriptors.</summary>
     public void NoteChangedDescriptors() => _executor.NoteChangedDescriptors();

@@ -96,8 +96,13 @@ public unsafe struct CpuState
     /// <summary>Faulting linear address of the pending trap if it is a page fault.</summary>
     public uint FaultAddress;
 
+    // What other threads write lies together, up to the instruction count: a lockstep trial leaves it as it is.
+
     /// <summary>The interpreter leaves its loop at the next block when <see cref="InstructionCount"/> has come this far. 0 asks at once; written by any thread.</summary>
     public long InstructionLimit;
+
+    /// <summary>One bit for each interrupt that waits to be delivered. The system's; written by any thread.</summary>
+    public uint PendingInterrupts;
 
     /// <summary>Instructions executed.</summary>
     public long InstructionCount;

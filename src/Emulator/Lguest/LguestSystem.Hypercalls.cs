@@ -21,7 +21,7 @@ internal sealed unsafe partial class LguestSystem
         _hasHypercall = true;
         FinishHypercalls();
         // Everything out of the ordinary is left to the run loop, before the next instruction.
-        if (_notifyAddress != 0 || _isHalted || Volatile.Read(ref _pendingInterrupts) != 0 || _death.IsDead)
+        if (_notifyAddress != 0 || _isHalted || Volatile.Read(ref _state->PendingInterrupts) != 0 || _death.IsDead)
         {
             _state->InstructionLimit = 0;
         }
@@ -105,6 +105,8 @@ internal sealed unsafe partial class LguestSystem
             Execute(call);
             _data.RingStatus[slot] = LguestData.SlotFree;
         }
+
+        UpdateShortCalls();
     }
 
     private void Note(long[] counts, in HypercallArguments call, bool isAsync)
@@ -228,6 +230,7 @@ internal sealed unsafe partial class LguestSystem
         }
 
         _cpu.FlushTlb();
+        UpdateShortCalls();
     }
 
     private void Shutdown(uint text, uint kind)
@@ -294,6 +297,23 @@ internal sealed unsafe partial class LguestSystem
             && _segments.TryRead(SegmentRegister.Cs, DescriptorTable.KernelCode, out Segment code)
                 ? new SystemCall(Vector, gate.Offset, _traps.StackPointer, code, stack)
                 : null);
+    }
+
+    // What a guest does most often: the first two only let us look at the ring and at interrupts.
+    private void UpdateShortCalls()
+    {
+        if (_cpu.Trace == null)
+        {
+            _cpu.SetShortCalls(new ShortCallSet
+            {
+                Vector = Hypercall.Vector,
+                Nothing = (1u << (int)Hypercall.FlushAsync) | (1u << (int)Hypercall.SendInterrupts),
+                DropPage = Hypercall.SetPageTableEntry,
+                Limit = AddressSpace.ReservedStart,
+                QueueEmpty = LguestData.SlotFree,
+                Queue = _data.RingStatus + _nextSlot,
+            });
+        }
     }
 
     private void SetClockEvent(uint nanoseconds)

@@ -40,7 +40,6 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     private readonly ActivityClock? _activity;
     private readonly EventCounts _counts = new();
 
-    private uint _pendingInterrupts;
     private int _stopRequested;
     private bool _isHalted;
     private long _notifiesBeforeHalt;
@@ -79,7 +78,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         Memory = _cpu.MemoryStatistics,
         Traps = _counts.TrapsByVector(_cpu.SystemCalls),
         Interrupts = _counts.InterruptsByLine(),
-        Hypercalls = EventCounts.ByName(_counts.Hypercalls),
+        Hypercalls = EventCounts.ByName(_cpu.AddShortCalls(_counts.Hypercalls)),
         AsyncHypercalls = EventCounts.ByName(_counts.AsyncHypercalls),
         DeviceNotifies = _notifies.Signals,
         LauncherNotifies = _counts.LauncherNotifies,
@@ -108,7 +107,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     /// <summary>Raises an interrupt. Any thread.</summary>
     public void RaiseInterrupt(int irq)
     {
-        Interlocked.Or(ref _pendingInterrupts, 1u << irq);
+        Interlocked.Or(ref _state->PendingInterrupts, 1u << irq);
         _cpu.RequestAttention();
         _sleeper.Wake();
     }
@@ -238,10 +237,10 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
             if (_clock.TakeExpired())
             {
-                Interlocked.Or(ref _pendingInterrupts, 1);
+                Interlocked.Or(ref _state->PendingInterrupts, 1);
             }
 
-            uint seen = Volatile.Read(ref _pendingInterrupts);
+            uint seen = Volatile.Read(ref _state->PendingInterrupts);
             if (seen != 0 && _data.IsInitialized)
             {
                 DeliverInterrupt(seen & ~_data.BlockedInterrupts);
@@ -258,9 +257,9 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
             }
 
             // The order matters: whoever raises an interrupt sets the bit, then a limit of 0. If our limit replaces theirs, we see the bit.
-            uint pending = _pendingInterrupts;
+            uint pending = _state->PendingInterrupts;
             Interlocked.Exchange(ref _state->InstructionLimit, NextLimit(pending));
-            if (Volatile.Read(ref _pendingInterrupts) == pending && (pending & ~seen) == 0 && Volatile.Read(ref _stopRequested) == 0)
+            if (Volatile.Read(ref _state->PendingInterrupts) == pending && (pending & ~seen) == 0 && Volatile.Read(ref _stopRequested) == 0)
             {
                 return true;
             }
@@ -333,7 +332,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
     }
 
     private bool HasWork =>
-        (Volatile.Read(ref _pendingInterrupts) & ~_data.BlockedInterrupts) != 0 || Volatile.Read(ref _stopRequested) != 0 || _clock.Remaining == 0;
+        (Volatile.Read(ref _state->PendingInterrupts) & ~_data.BlockedInterrupts) != 0 || Volatile.Read(ref _stopRequested) != 0 || _clock.Remaining == 0;
 
     // One interrupt at a time: the handler's end, or a poll, lets the next one in.
     private void DeliverInterrupt(uint candidates)
@@ -373,7 +372,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
         uint vector = FirstInterruptVector + (uint)irq;
         if (_gates[vector].IsPresent)
         {
-            Interlocked.And(ref _pendingInterrupts, ~(1u << irq));
+            Interlocked.And(ref _state->PendingInterrupts, ~(1u << irq));
             _counts.Interrupts[irq]++;
             _cpu.Trace?.WriteInterrupt(_state, irq, vector);
             _traps.Enter(vector, false, 0);

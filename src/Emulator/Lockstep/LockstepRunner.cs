@@ -236,14 +236,13 @@ internal sealed unsafe class LockstepRunner : IDisposable
         _cpu.TrapIsSoftware = false;
         // The state as it was, except for what others write.
         SetLimit(long.MaxValue);
-        byte* limit = (byte*)&s->InstructionLimit;
         fixed (CpuState* start = &_start)
         {
             byte* from = (byte*)start;
-            long before = limit - (byte*)s;
-            long behind = before + sizeof(long);
+            long before = (byte*)&s->InstructionLimit - (byte*)s;
+            long behind = (byte*)&s->InstructionCount - (byte*)s;
             Buffer.MemoryCopy(from, s, before, before);
-            Buffer.MemoryCopy(from + behind, limit + sizeof(long), sizeof(CpuState) - behind, sizeof(CpuState) - behind);
+            Buffer.MemoryCopy(from + behind, (byte*)s + behind, sizeof(CpuState) - behind, sizeof(CpuState) - behind);
         }
 
         _cpu.RefreshSegments();

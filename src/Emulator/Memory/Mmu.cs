@@ -23,7 +23,10 @@ internal sealed unsafe class Mmu : IDisposable
     public const uint PageMask = 0xFFFFF000;
 
     private const int Entries = 4096;
-    private const uint IndexMask = Entries - 1;
+
+    /// <summary>Bits of a page's number that say where in the TLB it may be.</summary>
+    public const int IndexMask = Entries - 1;
+
     private const int FilledListLength = 512;
 
     private readonly CpuState* _state;
@@ -77,6 +80,9 @@ internal sealed unsafe class Mmu : IDisposable
 
     /// <summary>Pages entered so far into the TLB that generated code looks into.</summary>
     public long FlatFills => _flat == null ? 0 : _flat.Fills + _flat.NativeFills;
+
+    /// <summary>One bit for each linear page that code was fetched from since the last full flush.</summary>
+    public byte* ExecutedPages => _executed;
 
     /// <summary>The user or the supervisor view.</summary>
     public TlbEntry* Tlb(bool user) => (user ? _user : _supervisor).Entries;

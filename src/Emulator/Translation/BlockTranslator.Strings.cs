@@ -49,7 +49,7 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>
     /// A repetition that stays within its pages is the host's own: its pointers become host addresses for as long as it takes. Anything
-    /// else is for the interpreter, which goes page by page.
+    /// else goes page by page: <see cref="PagewiseStrings"/>, the interpreter.
     /// </summary>
     private void TranslateRepeatedString(in GuestInstruction i, int k)
     {

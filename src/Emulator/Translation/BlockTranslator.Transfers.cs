@@ -121,8 +121,10 @@ internal sealed unsafe partial class BlockTranslator
 
         if (i.Opcode == Int && !user)
         {
-            _e.StoreStateImmediate(_eipField, i.Next);
+            _e.MoveImmediate(Address, i.Next);
             _e.MoveImmediate(Addend, (byte)i.ImmediateValue);
+            _e.CallTo(_cache.ShortCalls.Call);
+            _e.StoreState(Address, _eipField);
             _e.CallTo(_stubs.CallSystem);
         }
         else if (i.Opcode == Int)
@@ -183,6 +185,13 @@ internal sealed unsafe partial class BlockTranslator
             }
 
             ref GuestInstruction i = ref _code[detour.Instruction];
+            if (i.Treatment == Treatment.RepeatString && i.Flags == FlagUse.None)
+            {
+                bool moves = (i.Opcode & 0xFE) == 0xA4;
+                _e.CallTo(_cache.PagewiseStrings.Code(moves, narrow: i.Size == 1, (_mode & CodeMode.User) != 0));
+                _e.JumpIfTo(HostCondition.Below, detour.Back);
+            }
+
             Interpret(ref i, detour.Instruction);
             if (detour.FpuIsLoaded)
             {

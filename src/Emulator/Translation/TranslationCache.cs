@@ -65,6 +65,8 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         _emitter.At = arena.Writable;
         Stubs = new RuntimeStubs(_emitter, arena.ToExecutable, tables.Walker);
         RingCrossing = new RingCrossing(_emitter, Stubs);
+        ShortCalls = new ShortCalls(_emitter, Stubs);
+        PagewiseStrings = new PagewiseStrings(_emitter);
         Simd = new HostSimd(tables, fpu, _emitter, arena.ToExecutable);
         _hotStart = _emitter.At;
         _translator = new BlockTranslator(_emitter, Stubs, this);
@@ -80,6 +82,12 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     /// <summary>System calls and returns.</summary>
     public RingCrossing RingCrossing { get; }
+
+    /// <summary>Calls of the system without the system.</summary>
+    public ShortCalls ShortCalls { get; }
+
+    /// <summary>Repeated string instructions across pages.</summary>
+    public PagewiseStrings PagewiseStrings { get; }
 
     /// <summary>Executes single MMX and SSE instructions.</summary>
     public HostSimd Simd { get; }

@@ -27,6 +27,7 @@ internal sealed unsafe class Translator : IDisposable
     private readonly GCHandle _self;
     private readonly Cpu _cpu;
     private readonly RingCrossingState* _crossing;
+    private readonly ShortCallState* _shortCalls;
     private readonly CpuSystem _system;
     private readonly bool _keepsSegmentsCurrent;
     private readonly ActivityClock? _clock;
@@ -46,6 +47,11 @@ internal sealed unsafe class Translator : IDisposable
         _crossing->Vector = _crossing->ReturnLevel = RingCrossing.None;
         _crossing->SupervisorTlb = mmu.Tlb(user: false);
         _crossing->UserTlb = mmu.Tlb(user: true);
+        _shortCalls = tables.ShortCalls;
+        _shortCalls->Set.Vector = ShortCalls.None;
+        _shortCalls->Executed = mmu.ExecutedPages;
+        _shortCalls->SupervisorTlb = mmu.Tlb(user: false);
+        _shortCalls->UserTlb = mmu.Tlb(user: true);
         _pages = pages;
         _executor = executor;
         _arena = arena;
@@ -105,6 +111,22 @@ internal sealed unsafe class Translator : IDisposable
             _crossing->Vector = c.Vector;
         }
     }
+
+    /// <summary>Lets generated code make these calls itself. In a trial they are the system's: it answers both executions the same.</summary>
+    public void SetShortCalls(in ShortCallSet calls)
+    {
+        if (!IsExact)
+        {
+            _shortCalls->Set = calls;
+        }
+    }
+
+    /// <summary>Adds the calls made in generated code to those counted elsewhere, by number.</summary>
+    public long[] AddShortCalls(long[] counts) =>
+        [.. counts.Select((count, number) => number < ShortCalls.Numbers ? count + _shortCalls->Counts[number] : count)];
+
+    /// <summary>Those of them that dropped a page from the TLB.</summary>
+    public long PagesDropped => _shortCalls->Counts[_shortCalls->Set.DropPage];
 
     /// <summary>A return to an outer level passed all checks: the same may be made in generated code until <see cref="ForgetReturn"/>.</summary>
     public void NoteReturn(uint fromLevel, in Segment code, in Segment stack)

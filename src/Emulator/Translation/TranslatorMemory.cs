@@ -16,7 +16,7 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
     public const int MaxFilled = 32768;
 
     /// <summary>Offsets from the CPU state.</summary>
-    public const int FpuImageOffset = 0x1000, WalkerOffset = 0x1400, RingCrossingOffset = 0x1500, JumpOffset = 0x2000, FlatOffset = JumpOffset + JumpCache.Bytes;
+    public const int FpuImageOffset = 0x1000, WalkerOffset = 0x1400, RingCrossingOffset = 0x1500, ShortCallOffset = 0x1700, JumpOffset = 0x2000, FlatOffset = JumpOffset + JumpCache.Bytes;
 
     private const int FlatBytes = FlatEntries * 8;
     private const int FilledOffset = FlatOffset + (4 * FlatBytes);
@@ -49,6 +49,9 @@ internal sealed unsafe partial class TranslatorMemory : IDisposable
 
     /// <summary>What generated code needs for system calls.</summary>
     public RingCrossingState* RingCrossing => (RingCrossingState*)((byte*)Cpu + RingCrossingOffset);
+
+    /// <summary>What generated code needs for calls without the system.</summary>
+    public ShortCallState* ShortCalls => (ShortCallState*)((byte*)Cpu + ShortCallOffset);
 
     public TranslatedJump* Jumps => (TranslatedJump*)((byte*)Cpu + JumpOffset);
 

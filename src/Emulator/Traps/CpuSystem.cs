@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
+
 namespace LguestPlug.Emulator.Traps;
 
 /// <summary>How an access wants to use a page.</summary>
@@ -54,6 +56,32 @@ public readonly record struct PageTables(uint Directory, bool IsPae, uint Limit)
 /// <param name="Code">Its CS; the RPL is its privilege level.</param>
 /// <param name="Stack">Its SS.</param>
 public readonly record struct SystemCall(uint Vector, uint Handler, uint StackTop, Segment Code, Segment Stack);
+
+/// <summary>
+/// Calls of the system, INT n from ring 0 or 1 with a number in EAX, that generated code makes itself while no interrupt is pending
+/// (<see cref="CpuState.PendingInterrupts"/>) and nothing is queued.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct ShortCallSet
+{
+    /// <summary>The vector n.</summary>
+    public uint Vector;
+
+    /// <summary>One bit for each number, 0 to 31, of a call that only lets the system look whether there is something to do.</summary>
+    public uint Nothing;
+
+    /// <summary>The number, below 32, of the call that drops the translation of the page of the address in ECX.</summary>
+    public uint DropPage;
+
+    /// <summary>Addresses from here on are left to the system.</summary>
+    public uint Limit;
+
+    /// <summary>What the byte at <see cref="Queue"/> is if nothing is queued.</summary>
+    public uint QueueEmpty;
+
+    /// <summary>A byte in guest memory that tells whether something is queued.</summary>
+    public byte* Queue;
+}
 
 /// <summary>
 /// The system around the CPU: descriptor tables, paging, trap delivery, time. One implementation is the lguest hypervisor; a
