@@ -2,6 +2,7 @@
 using System.Numerics;
 using LguestPlug.Emulator.Memory;
 using LguestPlug.Emulator.Statistics;
+using LguestPlug.Emulator.Translation;
 using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Lguest;
@@ -19,7 +20,7 @@ internal sealed unsafe partial class LguestSystem : CpuSystem, IDisposable
 
     // The guest lets interrupts in by plain stores, which nobody tells us of. So while one waits we look often, and while the
     // clock is armed often enough for a timer; otherwise only when another thread asks.
-    private const long WaitingInterruptPoll = 128, ClockPoll = 20_000;
+    private const long WaitingInterruptPoll = 128, ClockPoll = 2 * Translator.Slice;
 
     private readonly PhysicalMemory _memory;
     private readonly LguestMachineOptions _options;
