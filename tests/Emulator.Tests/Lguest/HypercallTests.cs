@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Emulator.Lguest;
+using LguestPlug.Emulator.Statistics;
 
 namespace LguestPlug.Emulator.Tests.Lguest;
 
@@ -55,6 +56,42 @@ public class HypercallTests
         Assert.Equal(new GuestExit(GuestExitKind.Notify, 0x2001), guest.Machine.Run());
         Assert.Equal((1, 0), (signals, replaced));
         Assert.Equal("CRASH: end", guest.RunToDeath());
+    }
+
+    /// <summary>What translated code does for calls with nothing to do is what the system does, and stops as soon as there is something.</summary>
+    [Theory]
+    [InlineData(CpuExecution.Interpreter)]
+    [InlineData(CpuExecution.Auto)]
+    public void Idle_calls_do_nothing_until_there_is_something_to_do(CpuExecution execution)
+    {
+        const uint Count = 1000, Counter = TestGuest.Page, RingSlot = TestGuest.Data + TestGuest.RingStatus;
+        using TestGuest guest = new() { Options = new LguestMachineOptions { Execution = execution } };
+        guest.Initialize().Gate(0x25, 0x8E00, [0xFF, 0x05, .. BitConverter.GetBytes(Counter), 0xCF]); // incl Counter; iret
+        foreach (uint number in (uint[])[Hypercall.FlushAsync, Hypercall.SendInterrupts, Hypercall.SetPageTableEntry])
+        {
+            guest.Emit(0xBE).Emit32(Count); // mov $Count, %esi
+            uint loop = guest.Here;
+            guest.Call(number, 0, 0x5000).Emit(0x4E, 0x0F, 0x85).Emit32(loop - guest.Here - 4); // dec %esi; jnz
+        }
+
+        guest.Queue(0, Hypercall.Notify, 0x100).Queue(1, Hypercall.Notify, 0x200);
+        guest.Store(RingSlot, 0xFFFF0000u).Call(Hypercall.SendInterrupts)
+            .Call(Hypercall.SetPageTableEntry, 0, 0xFFFFF000).PowerOff("not reached");
+        // Queued, but for now the guest does not say so.
+        guest.Write(RingSlot, uint.MaxValue);
+        guest.Machine.RegisterNotify(0x100, () => guest.Machine.RaiseInterrupt(5));
+        guest.Write(TestGuest.Data + TestGuest.InterruptsEnabled, 0x200);
+
+        Assert.Equal(new GuestExit(GuestExitKind.Notify, 0x200), guest.Machine.Run());
+        Assert.Equal("attempt to access switcher pages", guest.RunToDeath());
+        Assert.Equal(1u, guest.Read(Counter));
+        MachineStatistics s = guest.Machine.Statistics;
+        Assert.Equal((Count, Count + 1, Count + 1), (s.Hypercalls["FLUSH_ASYNC"], s.Hypercalls["SEND_INTERRUPTS"], s.Hypercalls["SET_PTE"]));
+        Assert.Equal(Count, s.Memory.PageFlushes);
+        if (s.Translation is { } translation)
+        {
+            Assert.InRange(translation.Calls["call of the system"], 1, 100);
+        }
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using LguestPlug.Emulator.Traps;
 
 namespace LguestPlug.Emulator.Tests.Translation;
 
-/// <summary>Generated code's own walks through page tables against the system's: the same loads and stores on random tables.</summary>
+/// <summary>Generated code's own walks through page tables against the system's: the same loads, stores, copies and fills on random tables.</summary>
 public sealed class PageWalkerTests
 {
     private const int Tables = 150, Accesses = 60;
@@ -53,6 +53,16 @@ public sealed class PageWalkerTests
         private const uint CodeAddress = 0x00C00000, DataAddress = 0x00400000, DataPages = 16;
         private const ulong KernelCode = 0x00CFBB00_0000FFFF, KernelData = 0x00CFB300_0000FFFF, UserCode = 0x00CFFB00_0000FFFF, UserData = 0x00CFF300_0000FFFF;
 
+        private const int CodeStep = 16;
+
+        // Each followed by int3. The address is in EBX and EDI, another one in ESI.
+        private static readonly (string Name, byte[] Code)[] s_accesses =
+        [
+            ("load", [0x8B, 0x03, 0xCC]), ("store", [0x89, 0x03, 0xCC]),
+            ("copy of bytes", [0xF3, 0xA4, 0xCC]), ("copy of words", [0xF3, 0xA5, 0xCC]),
+            ("fill of bytes", [0xF3, 0xAA, 0xCC]), ("fill of words", [0xF3, 0xAB, 0xCC]),
+        ];
+
         private readonly byte* _memory = (byte*)NativeMemory.AlignedAlloc(Pages << 12, 4096);
         private readonly Cpu _cpu;
         private readonly AddressSpace _space;
@@ -93,10 +103,10 @@ public sealed class PageWalkerTests
                 Put(Table + (i * size), size, (page << 12) | Flags(random.Next()) | (pae && choice >> 56 > 200 ? 1ul << 63 : 0));
             }
 
-            // mov eax, [ebx]; int3 and mov [ebx], eax; int3
-            ReadOnlySpan<byte> load = [0x8B, 0x03, 0xCC], store = [0x89, 0x03, 0xCC];
-            load.CopyTo(new Span<byte>(_memory + Code, 3));
-            store.CopyTo(new Span<byte>(_memory + Code + 16, 3));
+            for (int n = 0; n < s_accesses.Length; n++)
+            {
+                s_accesses[n].Code.CopyTo(new Span<byte>(_memory + Code + (n * CodeStep), CodeStep));
+            }
 
             _cpu = new Cpu(memory, this, execution);
             _death = new GuestDeath(_cpu.State);
@@ -114,15 +124,18 @@ public sealed class PageWalkerTests
 
         public bool IsDead => _death.IsDead;
 
-        /// <summary>Loads or stores, as a user or not, somewhere; tells how that ended.</summary>
+        /// <summary>Loads, stores, copies or fills, as a user or not, somewhere; tells how that ended.</summary>
         public string Access(ulong choice)
         {
-            bool user = (choice & 1) != 0, store = (choice & 2) != 0;
+            bool user = (choice & 1) != 0;
+            int access = (int)((choice >> 1) % 7 % (ulong)s_accesses.Length);
             uint offset = (choice & 0xC) == 0 ? 0xFFE : (uint)(choice >> 8) & 0xFFC;
             CpuState* s = _cpu.State;
             s->Registers[0] = 0x12345678;
-            s->Registers[3] = DataAddress + ((uint)(choice >> 32) % DataPages << 12) + offset;
-            s->Eip = CodeAddress + (store ? 16u : 0);
+            s->Registers[1] = (uint)(choice >> 20) & 0xFFF;
+            s->Registers[3] = s->Registers[7] = DataAddress + ((uint)(choice >> 32) % DataPages << 12) + offset;
+            s->Registers[6] = DataAddress + ((uint)(choice >> 40) % DataPages << 12) + ((uint)(choice >> 48) & 0xFFF);
+            s->Eip = CodeAddress + (uint)(access * CodeStep);
             Set(SegmentRegister.Cs, user ? 0x23 : 0x61, user ? UserCode : KernelCode);
             foreach (SegmentRegister register in (SegmentRegister[])[SegmentRegister.Ds, SegmentRegister.Es, SegmentRegister.Ss])
             {
@@ -133,7 +146,8 @@ public sealed class PageWalkerTests
             _outcome = "";
             _cpu.RequestAttention();
             _cpu.Run();
-            return $"{(user ? "user" : "supervisor")} {(store ? "store" : "load")} at {s->Registers[3]:x}: eax {s->Registers[0]:x}, {_outcome}{_death.Reason}";
+            return $"{(user ? "user" : "supervisor")} {s_accesses[access].Name} at {s->Registers[3]:x}: eax {s->Registers[0]:x} ecx {s->Registers[1]:x} "
+                + $"esi {s->Registers[6]:x} edi {s->Registers[7]:x}, {_outcome}{_death.Reason}";
         }
 
         public void Dispose()
