@@ -306,6 +306,14 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
+    public void ARingThatKeepsChangingIsAFaultAndNoWorse()
+    {
+        using TestDriver driver = Start();
+        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[0], () => Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status));
+        Assert.Equal(Size, new FileInfo(_path).Length);
+    }
+
+    [Fact]
     public void AReadOnlyDiskSaysSoAndRefusesWrites()
     {
         using (TestDriver driver = Start(readOnly: true))

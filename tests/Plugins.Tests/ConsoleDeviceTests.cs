@@ -331,6 +331,14 @@ public sealed class ConsoleDeviceTests : IDisposable
         });
     }
 
+    [Fact]
+    public void BearsARingThatKeepsChanging()
+    {
+        using SafeFileHandle nowhere = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write);
+        using TestDriver driver = Start(output: nowhere);
+        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[Transmit], () => Print(driver, "x"u8));
+    }
+
     private sealed class ManualClock : TimeProvider
     {
         private long _now;

@@ -270,6 +270,13 @@ public class NetDeviceTests
             HostileDriver.BreakTheRingInEveryWay(driver, queue, () => driver.Queues[Transmit].Send(s_packet));
     });
 
+    [Fact]
+    public void BearsARingThatKeepsChanging() => NetworkNamespace.Run(() =>
+    {
+        using TestDriver driver = Create("192.168.19.1").Start();
+        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[Transmit], () => driver.Queues[Transmit].Send(s_packet));
+    });
+
     /// <summary>The next frame of a type for the guest; what else a network sends of itself is passed over.</summary>
     private byte[] ReceiveFrame(TestDriver driver, ushort type)
     {

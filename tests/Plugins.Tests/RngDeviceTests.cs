@@ -73,6 +73,13 @@ public class RngDeviceTests
     }
 
     [Fact]
+    public void BearsARingThatKeepsChanging()
+    {
+        using TestDriver driver = Create().Start();
+        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[0], () => driver.Queues[0].Send(new Chain().Writable(1)));
+    }
+
+    [Fact]
     public void AHugeRequestDoesNotHoldUpAReset()
     {
         using TestDriver driver = Create().Start();
