@@ -11,6 +11,7 @@ using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Host.Privileges;
 using LguestPlug.Host.Running;
+using LguestPlug.Host.Tracing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -19,7 +20,7 @@ using var output = StandardOutput.Output.NewWriter();
 using var errors = new StderrLoggerProvider(StandardOutput.Error);
 try
 {
-    return new LguestCommandLine(Launch, new PluginManagement(output)).Invoke(args, output);
+    return new LguestCommandLine(Launch, new PluginManagement(output), TraceCommands.Trace(request => TraceView.Write(request, output)), TraceCommands.Replay(ReplayTrace)).Invoke(args, output);
 }
 catch (HostException e)
 {
@@ -39,6 +40,12 @@ catch (Exception e)
     return ExitCode.HostError;
 }
 
+int ReplayTrace(ReplayRequest request)
+{
+    using var loggers = LoggerFactory.Create(logging => logging.AddProvider(errors).SetMinimumLevel(LogLevel.Warning));
+    return Replay.Run(request, name => PluginCatalog.Scan(request.PluginDirectories).Load(name), loggers, output);
+}
+
 int Launch(LaunchRequest request)
 {
     // Not Host.CreateDefaultBuilder: configuration files and a console lifetime cost time and are not wanted.
@@ -47,6 +54,9 @@ int Launch(LaunchRequest request)
     var report = new OutcomeReport(errors, request.Verbose);
     using var confinement = new Confinement(request);
     using var trace = request.CpuTrace is { } wanted ? new CpuTraceFile(wanted) : null;
+    using var deviceTrace = request.DeviceTrace is { } chains ? new DeviceTraceFile(chains) : null;
+    if (deviceTrace is not null)
+        builder.Services.AddSingleton(deviceTrace);
     builder.Services
         .AddSingleton(request)
         .AddSingleton(confinement)

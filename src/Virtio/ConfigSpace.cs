@@ -26,6 +26,9 @@ internal sealed class ConfigSpace(VirtioDevice device)
     internal bool IsWatched { get; } =
         device.GetType().GetMethod(nameof(VirtioDevice.ConfigWritten))!.DeclaringType != typeof(VirtioDevice);
 
+    /// <summary>Is told of what the driver writes, before the device is.</summary>
+    internal IDeviceTrace? Trace { get; set; }
+
     /// <summary>Puts all bytes of the device in place.</summary>
     internal void Place(ConfigView view)
     {
@@ -98,10 +101,29 @@ internal sealed class ConfigSpace(VirtioDevice device)
                 if (_now.AsSpan().SequenceEqual(_seen))
                     return;
 
+                if (Trace is { } trace)
+                    Tell(trace);
+
                 _now.CopyTo(_seen, 0);
             }
 
             device.ConfigWritten(_now);
+        }
+    }
+
+    private void Tell(IDeviceTrace trace)
+    {
+        int end;
+        for (int first = 0; first < _now.Length; first = end)
+        {
+            end = first + 1;
+            if (_now[first] == _seen[first])
+                continue;
+
+            while (end < _now.Length && _now[end] != _seen[end])
+                end++;
+
+            trace.ConfigWritten(first, _now.AsSpan(first, end - first));
         }
     }
 

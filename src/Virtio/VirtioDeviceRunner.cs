@@ -87,6 +87,9 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     /// <summary>True once the device was started, whatever came after: see <see cref="VirtioDevice.HelpIfUnused"/>.</summary>
     public bool WasEverStarted { get; private set; }
 
+    /// <summary>Is told of every chain from the next <see cref="Start"/> on; null, as at first, traces nothing and costs nothing.</summary>
+    public IDeviceTrace? Trace { get; set; }
+
     /// <summary>Says where a queue's ring lies and how its driver is interrupted. Needed for every queue before <see cref="Start"/>.</summary>
     /// <param name="queue">The index of the queue.</param>
     /// <param name="memory">The guest's memory.</param>
@@ -138,16 +141,20 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         LogStart(_logger, Name, OfferedFeatures, AcceptedFeatures);
         Device.Start(AcceptedFeatures);
         WasEverStarted = true;
+        IDeviceTrace? trace = Trace;
+        _config.Trace = trace;
+        trace?.Started(this);
         LookAtConfig();
         _stopping = new CancellationTokenSource();
         Volatile.Write(ref _state, (int)DeviceRunState.Running);
-        foreach (QueueSlot slot in _slots)
+        foreach ((int index, QueueSlot slot) in _slots.Index())
         {
             slot.Signals.Rearm();
             var queue = new Virtqueue(
                 slot.Definition.Name, slot.Memory!, slot.Ring!, new VirtqueueState(), slot.Signals, slot.RaiseInterrupt!, AcceptedFeatures, _stopping.Token);
-            IVirtqueue served = _config.IsWatched ? new ConfigWatchingQueue(queue, _config) : queue;
-            slot.Thread = new Thread(() => Serve(slot.Definition, queue, served, slot.Signals))
+            IVirtqueue watched = _config.IsWatched ? new ConfigWatchingQueue(queue, _config) : queue;
+            TracedQueue? traced = trace is null ? null : new TracedQueue(watched, index, slot.Memory!, trace);
+            slot.Thread = new Thread(() => Serve(slot, index, queue, watched, traced))
             {
                 IsBackground = true,
                 Name = $"{Name}/{slot.Definition.Name}",
@@ -192,6 +199,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         AcceptedFeatures = 0;
         Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
         LookAtConfig();
+        Trace?.Stopped();
         Device.Reset();
         UpdateConfig();
     }
@@ -215,8 +223,16 @@ public sealed partial class VirtioDeviceRunner : IDisposable
             _config.Look();
     }
 
-    private void Serve(QueueDefinition definition, Virtqueue queue, IVirtqueue served, QueueSignals signals)
+    /// <param name="slot">The queue's own.</param>
+    /// <param name="index">Its index.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="watched">The queue as its service gets it, unless it is traced.</param>
+    /// <param name="traced">The same with a trace in between.</param>
+    private void Serve(QueueSlot slot, int index, Virtqueue queue, IVirtqueue watched, TracedQueue? traced)
     {
+        QueueDefinition definition = slot.Definition;
+        QueueSignals signals = slot.Signals;
+        IVirtqueue served = traced ?? watched;
         try
         {
             while (!signals.IsStopping)
@@ -231,23 +247,25 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 #pragma warning restore CA1031
         {
             if (!signals.IsStopping)
-                ReportFault(definition, exception);
+                ReportFault(definition, index, exception, traced);
             else if (exception is not OperationCanceledException)
                 LogErrorWhileStopping(_logger, Name, definition.Name, exception.Message);
         }
     }
 
-    private void ReportFault(QueueDefinition definition, Exception exception)
+    private void ReportFault(QueueDefinition definition, int index, Exception exception, TracedQueue? traced)
     {
         // Of several queues that fault, the first is told of.
         if (Interlocked.CompareExchange(ref _state, (int)DeviceRunState.Faulted, (int)DeviceRunState.Running) != (int)DeviceRunState.Running)
             return;
 
         SignalStop();
-        string reason = exception is DeviceFaultException fault
-            ? fault.Message
+        string reason = exception is DeviceFaultException deviceFault
+            ? deviceFault.Message
             : $"queue {definition.Name}: the plugin threw {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}";
-        _onFault(new DeviceFault(Name, definition.Name, reason, exception));
+        var fault = new DeviceFault(Name, definition.Name, reason, exception);
+        Trace?.Faulted(index, fault, traced is { RingIsBroken: true });
+        _onFault(fault);
     }
 
     private void SignalStop()

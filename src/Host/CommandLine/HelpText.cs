@@ -9,7 +9,7 @@ namespace LguestPlug.Host.CommandLine;
 /// <summary>What <c>--help</c> and <c>--version</c> say beyond the options themselves.</summary>
 internal static class HelpText
 {
-    private const string LaunchUsage = "  lguest [options] <mem-in-mb> <vmlinux> [<args>...]\n  lguest plugins [list|info|add|remove] ...";
+    private const string LaunchUsage = "lguest [options] <mem-in-mb> <vmlinux> [<args>...]";
 
     public static void Install(RootCommand root)
     {
@@ -31,8 +31,8 @@ internal static class HelpText
             var output = parseResult.InvocationConfiguration.Output;
             var command = parseResult.CommandResult.Command;
             var isRoot = command is RootCommand;
-            var help = WithOwnUsage(Standard(parseResult), isRoot ? LaunchUsage : PluginsCommand.UsageOf(command));
-            output.Write(isRoot ? help : WithoutArguments(help));
+            var help = WithOwnUsage(Standard(parseResult), isRoot ? [LaunchUsage, .. command.Subcommands.Where(c => !c.Hidden).Select(Usage)] : UsageOf(command));
+            output.Write(isRoot ? help : WithoutForeignArguments(help, command));
             if (!isRoot)
                 return 0;
             output.WriteLine("Devices are put on the bus in the order given, the console last.");
@@ -57,21 +57,51 @@ internal static class HelpText
             return text.ToString().TrimEnd() + "\n\n";
         }
 
-        /// <summary>The generated text gives a subcommand the arguments of its parent.</summary>
-        private static string WithoutArguments(string help)
+        /// <summary>The generated text gives a subcommand the arguments of its parent, too.</summary>
+        private static string WithoutForeignArguments(string help, Command command)
         {
-            var start = help.IndexOf("Arguments:", StringComparison.Ordinal);
+            const string Heading = "Arguments:\n";
+            var start = help.IndexOf(Heading, StringComparison.Ordinal);
             var end = start < 0 ? -1 : help.IndexOf("\n\n", start, StringComparison.Ordinal);
-            return end < 0 ? help : help.Remove(start, end + 2 - start);
+            if (end < 0)
+                return help;
+            var own = new List<string>();
+            var isOwn = false;
+            foreach (var line in help[(start + Heading.Length)..end].Split('\n'))
+            {
+                // What is indented further goes on with the argument above it.
+                if (line.StartsWith("  <", StringComparison.Ordinal))
+                    isOwn = command.Arguments.Any(a => a.Description is not null && line.StartsWith($"  <{a.Name}>", StringComparison.Ordinal));
+                if (isOwn)
+                    own.Add(line);
+            }
+            return help[..start] + (own.Count == 0 ? "" : Heading + string.Join('\n', own) + "\n\n") + help[(end + 2)..];
+        }
+
+        private static string[] UsageOf(Command command) =>
+            command is PluginsCommand || command.Parents.OfType<PluginsCommand>().Any() ? PluginsCommand.UsageOf(command).Split('\n', StringSplitOptions.TrimEntries) : [Usage(command)];
+
+        /// <summary>How a command of <c>lguest</c> is called.</summary>
+        private static string Usage(Command command)
+        {
+            var words = new List<string> { command.Name };
+            for (var parent = command.Parents.OfType<Command>().FirstOrDefault(); parent is not (null or RootCommand); parent = parent.Parents.OfType<Command>().FirstOrDefault())
+                words.Insert(0, parent.Name);
+            words.Insert(0, "lguest");
+            if (command.Subcommands.Any(c => !c.Hidden))
+                words.Add($"[{string.Join('|', command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name))}]");
+            words.AddRange(command.Arguments.Where(a => !a.Hidden).Select(a => a.Arity.MinimumNumberOfValues > 0 ? $"<{a.Name}>" : $"[<{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}]"));
+            words.Add("[options]");
+            return string.Join(' ', words);
         }
 
         /// <summary>The generated line puts the options after the guest's words, where they would be the guest's.</summary>
-        private static string WithOwnUsage(string help, string usage)
+        private static string WithOwnUsage(string help, IEnumerable<string> usage)
         {
             var lines = help.Split('\n');
             var heading = Array.FindIndex(lines, line => line.TrimEnd() == "Usage:");
             if (heading >= 0)
-                lines[heading + 1] = usage;
+                lines[heading + 1] = string.Join('\n', usage.Select(line => "  " + line));
             return string.Join('\n', lines);
         }
     }

@@ -53,4 +53,7 @@ internal sealed record LaunchRequest
 
     /// <summary>Where executed instructions are written to; null for nowhere.</summary>
     public CpuTraceRequest? CpuTrace { get; init; }
+
+    /// <summary>Where the devices' chains are written to; null for nowhere.</summary>
+    public DeviceTraceRequest? DeviceTrace { get; init; }
 }

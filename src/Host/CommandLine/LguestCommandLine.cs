@@ -9,6 +9,9 @@ namespace LguestPlug.Host.CommandLine;
 /// <summary>The <c>lguest</c> command: its options, and how they become a request.</summary>
 internal sealed class LguestCommandLine
 {
+    /// <summary>The option that all commands have.</summary>
+    public const string PluginDirectoryOption = "--plugin-dir";
+
     private readonly RootCommand _root = new("Runs a Linux guest built for lguest, its devices served by plugins.");
     private readonly Dictionary<Option, ShortForm> _shortForms = [];
     private readonly Option<string[]> _device = new("--device")
@@ -22,7 +25,7 @@ internal sealed class LguestCommandLine
         HelpName = "FILE",
         Description = "An initial RAM disk, placed at the top of the guest's memory",
     };
-    private readonly Option<string[]> _pluginDirectories = new("--plugin-dir")
+    private readonly Option<string[]> _pluginDirectories = new(PluginDirectoryOption)
     {
         HelpName = "DIR",
         Description = "Look for plugins there too: in DIR itself and in its subfolders",
@@ -90,6 +93,11 @@ internal sealed class LguestCommandLine
         HelpName = "FILE[,from[,count]]",
         Description = "Write the embedded CPU's instructions to FILE as they are executed, from number 'from' (default 0) on and at most 'count'",
     };
+    private readonly Option<string> _deviceTrace = new(DeviceTraceRequest.Option)
+    {
+        HelpName = "FILE[,key=value...]",
+        Description = "Write every descriptor chain and completion to FILE: of all devices or device=NAME ..., for reading (format=text) or for 'lguest trace' and 'lguest replay' (format=json), there with data=none, readable or full",
+    };
     private readonly Argument<string> _memory = new("mem-in-mb")
     {
         Description = "The guest's memory in megabytes; 64M and 1G are understood too",
@@ -109,7 +117,8 @@ internal sealed class LguestCommandLine
 
     /// <param name="launch">Runs a guest; answers the exit code.</param>
     /// <param name="plugins">What <c>lguest plugins</c> does.</param>
-    public LguestCommandLine(Func<LaunchRequest, int> launch, IPluginActions plugins)
+    /// <param name="others">Other commands.</param>
+    public LguestCommandLine(Func<LaunchRequest, int> launch, IPluginActions plugins, params IEnumerable<Command> others)
     {
         _launch = launch;
         _plugins = plugins;
@@ -123,7 +132,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _cpuTrace,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -132,6 +141,8 @@ internal sealed class LguestCommandLine
 
         _pluginsCommand = new PluginsCommand(plugins, _pluginDirectories);
         _root.Add(_pluginsCommand);
+        foreach (var command in others)
+            _root.Add(command);
 
         _root.SetAction(result => _launch(ReadLaunch(result)));
         HelpText.Install(_root);
@@ -203,6 +214,7 @@ internal sealed class LguestCommandLine
         Verbose = result.GetValue(_verbose),
         Statistics = result.GetValue(_statisticsJson) ? StatisticsFormat.Json : result.GetValue(_statistics) ? StatisticsFormat.Table : StatisticsFormat.None,
         CpuTrace = result.GetValue(_cpuTrace) is { } trace ? CpuTraceRequest.Parse(trace) : null,
+        DeviceTrace = result.GetValue(_deviceTrace) is { } deviceTrace ? DeviceTraceRequest.Parse(deviceTrace) : null,
     };
 
     private static EngineChoice ReadEngine(string? name) => name switch

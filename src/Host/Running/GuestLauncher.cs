@@ -4,6 +4,7 @@ using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
 using LguestPlug.Host.Inspection;
 using LguestPlug.Host.Privileges;
+using LguestPlug.Host.Tracing;
 using Microsoft.Extensions.Logging;
 
 namespace LguestPlug.Host.Running;
@@ -15,9 +16,10 @@ namespace LguestPlug.Host.Running;
 /// <param name="findPlugin">Gives the plugin of a name, or says why there is none.</param>
 /// <param name="confinement">Entered when all is set up, before the guest runs for the first time.</param>
 /// <param name="report">Tells what the engine did, at the end of each boot.</param>
+/// <param name="trace">Tells what the devices do.</param>
 internal sealed class GuestLauncher(
     LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EngineFactory createEngine, EarlyConsole earlyConsole,
-    Confinement? confinement = null, StatisticsReport? report = null)
+    Confinement? confinement = null, StatisticsReport? report = null, DeviceTraceFile? trace = null)
 {
     private readonly ILogger _logger = loggers.CreateLogger("launcher");
 
@@ -25,6 +27,7 @@ internal sealed class GuestLauncher(
     public Outcome Run()
     {
         using var machine = new Machine(request, stop, loggers, findPlugin, earlyConsole);
+        trace?.Attach([.. machine.Bus.Devices.Select(d => d.Device)], loggers.CreateLogger("trace"));
         while (true)
         {
             if (Boot(machine) is { } outcome)

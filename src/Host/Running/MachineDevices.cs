@@ -34,23 +34,9 @@ internal sealed class MachineDevices : IDisposable
         _namesTaken[request.Name] = number + 1;
         var name = $"{request.Name}{number}";
         var context = new Context(this, name, _loggers.CreateLogger(name));
-        VirtioDevice? device = null;
-        try
-        {
-            device = plugin.CreateDevice(DeviceOptions.Bind(request, plugin.OptionsType), context);
-            context.Runner = new VirtioDeviceRunner(name, device, _logger, fault => _stop.Stop(new(fault.ToString(), ExitCode.HostError)));
-            _devices.Add(new(request.Name, context.Runner));
-        }
-        catch (DeviceSetupException e)
-        {
-            device?.Dispose();
-            throw new HostException($"{request.Spelling}: {e.Message}", inner: e);
-        }
-        catch (Exception e) when (e is not HostException)
-        {
-            device?.Dispose();
-            throw new HostException($"{request.Spelling}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e);
-        }
+        context.Runner = DeviceMaker.Make(
+            request, plugin, context, device => new VirtioDeviceRunner(name, device, _logger, fault => _stop.Stop(new(fault.ToString(), ExitCode.HostError))));
+        _devices.Add(new(request.Name, context.Runner));
     }
 
     public void Dispose()
