@@ -38,10 +38,12 @@ internal sealed class Lane : IDisposable
         var lane = new Lane(name, chainsPerRound);
         var signals = new QueueSignals();
         var queue = new Virtqueue("bench", lane._driver.Memory, lane._driver.Ring, new VirtqueueState(), signals, () => { });
+        // Called as the runner calls it.
+        QueueService service = lane.Serve;
         new Thread(() =>
         {
             while (!lane._ending)
-                lane.Serve(queue);
+                service(queue);
         })
         { IsBackground = true }.Start();
         lane._owned.Add(signals);

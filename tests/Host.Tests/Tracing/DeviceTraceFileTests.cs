@@ -22,14 +22,14 @@ public sealed class DeviceTraceFileTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private IReadOnlyList<BusDevice> Machine(params string[] names)
+    private List<BusDevice> Machine(params string[] names)
     {
         foreach (var name in names)
             _devices.Add(new(name.TrimEnd('0', '1'), new VirtioDeviceRunner(name, new FakeDevice(2), NullLogger.Instance, _ => { })));
         return _devices;
     }
 
-    private DeviceTraceFile Attach(string options, IReadOnlyList<BusDevice> devices)
+    private DeviceTraceFile Attach(string options, List<BusDevice> devices)
     {
         var file = new DeviceTraceFile(DeviceTraceRequest.Parse(Path.Combine(_folder, "trace") + options));
         file.Attach(devices, _log);
