@@ -22,6 +22,10 @@ public sealed class BlockOptions
     [Description("offer the disk read-only; on by itself when the file cannot be opened for writing")]
     public bool ReadOnly { get; set; }
 
+    /// <summary>Lets others have the file open for writing at the same time, or for reading while this disk may be written.</summary>
+    [Description("let other guests and programs use the file at the same time; two that write destroy each other's file systems")]
+    public bool Share { get; set; }
+
     /// <summary>The serial number the guest may ask for; by default the device's name.</summary>
     [StringLength(BlockDevice.IdLength)]
     [RegularExpression("[ -~]*", ErrorMessage = "expected printable ASCII characters")]
@@ -35,7 +39,7 @@ public sealed partial class BlockPlugin : DevicePlugin<BlockOptions>
     /// <inheritdoc/>
     public override VirtioDevice Create(BlockOptions options, IDeviceContext context)
     {
-        DiskFile disk = DiskFile.Open(options.File!, options.ReadOnly);
+        DiskFile disk = DiskFile.Open(options.File!, options.ReadOnly, options.Share);
         if (disk.IsReadOnly && !options.ReadOnly)
             LogReadOnly(context.Logger, disk.Path);
 

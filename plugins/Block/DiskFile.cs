@@ -33,8 +33,11 @@ internal sealed partial class DiskFile : IDisposable
     /// Opens the file for reading and writing. One that may be read but not written becomes a read-only disk, which is what its
     /// permissions ask for.
     /// </summary>
-    /// <exception cref="DeviceSetupException">It cannot be opened, or has no size.</exception>
-    internal static unsafe DiskFile Open(string path, bool readOnly)
+    /// <param name="path">The path.</param>
+    /// <param name="readOnly">Do not open it for writing.</param>
+    /// <param name="share">Do not lock it.</param>
+    /// <exception cref="DeviceSetupException">It cannot be opened, is in use, or has no size.</exception>
+    internal static unsafe DiskFile Open(string path, bool readOnly, bool share = false)
     {
         // Without O_NONBLOCK a named pipe would wait here for its other end; files and disks do not care.
         int error = 0;
@@ -64,6 +67,13 @@ internal sealed partial class DiskFile : IDisposable
             throw new DeviceSetupException($"cannot use '{path}' as a disk: {LinuxFile.TextOf(error)}; expected a file or a block device");
         }
 
+        if (!share && !TryLock(handle, readOnly))
+        {
+            handle.Dispose();
+            string use = readOnly ? "has it open for writing" : "has it open";
+            throw new DeviceSetupException($"cannot use '{path}' as a disk: another guest or program {use}; with share=on both do");
+        }
+
         return new DiskFile(path, handle, length, readOnly);
     }
 
@@ -81,6 +91,36 @@ internal sealed partial class DiskFile : IDisposable
         return 0;
     }
 
+    /// <summary>
+    /// Locks the whole file, against others that write if <paramref name="readOnly"/>, else against all. The lock is the open file's own
+    /// (fcntl(2), "open file description locks"): a second disk of this process meets it, too, and so does QEMU, which takes the same.
+    /// </summary>
+    private static unsafe bool TryLock(SafeFileHandle handle, bool readOnly)
+    {
+        const int SetOpenFileLock = 37;
+        var range = new FileLock { Type = (short)(readOnly ? F_RDLCK : F_WRLCK), Whence = (short)SEEK_SET };
+        if (Control(handle, SetOpenFileLock, &range) == 0)
+            return true;
+
+        // A file system without locks has no other user that looks at them.
+        int error = Marshal.GetLastPInvokeError();
+        return error != EAGAIN && error != EACCES;
+    }
+
+    [LibraryImport("libc", EntryPoint = "fcntl64", SetLastError = true)]
+    private static unsafe partial int Control(SafeFileHandle file, int command, FileLock* argument);
+
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FlushData(SafeFileHandle file);
+
+    /// <summary>The kernel's struct flock with 64-bit offsets; a length of 0 reaches to the end, wherever that comes to be.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct FileLock
+    {
+        internal short Type;
+        internal short Whence;
+        internal long Start;
+        internal long Length;
+        internal int Process;
+    }
 }

@@ -339,6 +339,29 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
+    public void TwoGuestsDoNotWriteOneFileByMistake()
+    {
+        TestDriver Open(bool readOnly, bool share) =>
+            TestDriver.Create(new BlockPlugin(), new BlockOptions { File = _path, ReadOnly = readOnly, Share = share }, _context);
+        string message = $"cannot use '{_path}' as a disk: another guest or program has it open; with share=on both do";
+        string readOnlyMessage = $"cannot use '{_path}' as a disk: another guest or program has it open for writing; with share=on both do";
+        using (Open(readOnly: false, share: false))
+        {
+            Assert.Equal(message, Assert.Throws<DeviceSetupException>(() => Open(readOnly: false, share: false)).Message);
+            Assert.Equal(readOnlyMessage, Assert.Throws<DeviceSetupException>(() => Open(readOnly: true, share: false)).Message);
+            Open(readOnly: false, share: true).Dispose();
+        }
+
+        using (Open(readOnly: true, share: false))
+        {
+            Open(readOnly: true, share: false).Dispose();
+            Assert.Equal(message, Assert.Throws<DeviceSetupException>(() => Open(readOnly: false, share: false)).Message);
+        }
+
+        Open(readOnly: false, share: false).Dispose();
+    }
+
+    [Fact]
     public void AFileThatShrinksGivesErrorsAndOneComplaint()
     {
         using TestDriver driver = Start();
