@@ -10,7 +10,7 @@ public class BalloonSampleTests
 {
     private const int Slack = 2048;
 
-    private static string PluginFolder => Path.GetDirectoryName(LguestProcess.BuiltIn("samples/Balloon/Acme.Balloon", "Acme.Balloon.dll"))!;
+    private static string PluginFolder => Path.GetDirectoryName(LguestProcess.BuiltIn("samples/Balloon/src/Acme.Balloon", "Acme.Balloon.dll"))!;
 
     [Theory]
     [MemberData(nameof(LinuxGuest.Kernels), MemberType = typeof(LinuxGuest))]
@@ -60,6 +60,16 @@ public class BalloonSampleTests
     private static LguestProcess Start(string kernel, string balloon) =>
         LguestProcess.Start(LinuxGuest.Arguments(kernel, "--verbose", "--plugin-dir", PluginFolder, "--device", balloon));
 
+    /// <summary>Skips the test where this kernel has no driver for the device.</summary>
+    internal static void SkipWithoutDriver(string kernel)
+    {
+        using var process = LguestProcess.Start(LinuxGuest.Arguments(kernel));
+        var guest = new LinuxGuest(process);
+        guest.WaitForPrompt();
+        SkipWithoutDriver(guest);
+        guest.PowerOff();
+    }
+
     private static void SkipWithoutDriver(LinuxGuest guest)
     {
         guest.Run("mkdir -p /sys && mount -t sysfs sysfs /sys || true");
@@ -68,7 +78,7 @@ public class BalloonSampleTests
             Assert.Skip("this kernel has no driver for balloons (CONFIG_VIRTIO_BALLOON)");
     }
 
-    private static void WaitFor(Func<bool> condition, string otherwise)
+    internal static void WaitFor(Func<bool> condition, string otherwise)
     {
         var since = Stopwatch.StartNew();
         while (!condition())

@@ -56,6 +56,12 @@ public sealed class LguestProcess : IDisposable
         }
     }
 
+    /// <summary>The configuration these tests are built in.</summary>
+    public static string Configuration => new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Parent!.Name;
+
+    /// <summary>Starts a command that becomes an <c>lguest</c>.</summary>
+    public static LguestProcess Start(ProcessStartInfo start) => new(start);
+
     public static LguestProcess Start(params string[] arguments) => new(new ProcessStartInfo(Executable, arguments));
 
     /// <summary>Starts with standard input, output and error on a terminal; what is then typed and read is the terminal's.</summary>
@@ -208,7 +214,7 @@ public sealed class LguestProcess : IDisposable
     public static string BuiltIn(string project, string file)
     {
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
-        return Path.Combine(RepositoryRoot, project, "bin", framework.Parent!.Name, framework.Name, file);
+        return Path.Combine(RepositoryRoot, project, "bin", Configuration, framework.Name, file);
     }
 
     private static string FindRoot()

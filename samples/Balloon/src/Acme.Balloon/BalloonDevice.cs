@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using LguestPlug;
 using Microsoft.Extensions.Logging;
 
@@ -9,8 +9,6 @@ namespace Acme.Balloon;
 internal sealed class BalloonDevice : VirtioDevice
 {
     private const ulong HasStatistics = 1UL << 1;
-    private const int ConfigSize = 8;
-    private const int ActualOffset = 4;
 
     private readonly PageSet _pages = new();
     private readonly IDeviceContext _context;
@@ -46,21 +44,13 @@ internal sealed class BalloonDevice : VirtioDevice
 
     public override string HelpIfUnused => "the guest never used its balloon: its kernel needs CONFIG_VIRTIO_BALLOON";
 
-    public override ReadOnlyMemory<byte> Config
-    {
-        get
-        {
-            // Two numbers of pages: the target, which is ours, and behind it the actual number, which the driver writes.
-            byte[] config = new byte[ConfigSize];
-            BinaryPrimitives.WriteUInt32LittleEndian(config, _target);
-            return config;
-        }
-    }
+    /// <summary>The target is ours; the actual number is the driver's to write, and 0 before it does.</summary>
+    public override ReadOnlyMemory<byte> Config => new BalloonConfig { NumPages = _target }.ToBytes();
 
     public override void ConfigWritten(ReadOnlySpan<byte> config)
     {
-        uint actual = BinaryPrimitives.ReadUInt32LittleEndian(config[ActualOffset..]);
-        _context.Logger.LogDebug("the guest says that {Actual} of {Target} pages are in the balloon", actual, _target);
+        var written = MemoryMarshal.Read<BalloonConfig>(config);
+        _context.Logger.LogDebug("the guest says that {Actual} of {Target} pages are in the balloon", written.Actual, written.NumPages);
     }
 
     public override void Reset()
