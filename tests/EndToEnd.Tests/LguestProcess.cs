@@ -165,6 +165,18 @@ public sealed class LguestProcess : IDisposable
         }
     }
 
+    /// <summary>Waits for a text anywhere in the errors.</summary>
+    public void WaitForErrors(string text)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!Errors.Contains(text, StringComparison.Ordinal))
+        {
+            if (clock.Elapsed > s_patience || _process.HasExited)
+                throw new TimeoutException($"'{text}' did not appear; errors:\n{Errors}");
+            Thread.Sleep(5);
+        }
+    }
+
     /// <summary>
     /// Skips where a signal is ignored by whoever runs the tests, as under nohup or in the background of a script: that is
     /// handed down, and programs are to keep it.

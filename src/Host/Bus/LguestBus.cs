@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
@@ -15,13 +16,15 @@ internal sealed class LguestBus
     private readonly List<Slot> _slots;
     private readonly EarlyConsole _earlyConsole;
     private readonly ILogger _logger;
+    private readonly DeviceFaultPolicy _onFault;
     private IEngine? _engine;
 
-    public LguestBus(GuestMemory memory, IReadOnlyList<BusDevice> devices, EarlyConsole earlyConsole, ILogger logger)
+    public LguestBus(GuestMemory memory, IReadOnlyList<BusDevice> devices, EarlyConsole earlyConsole, ILogger logger, DeviceFaultPolicy onFault = DeviceFaultPolicy.Stop)
     {
         _memory = memory;
         _earlyConsole = earlyConsole;
         _logger = logger;
+        _onFault = onFault;
         var shapes = devices.Select(d => new DeviceShape(
             d.Runner.Name, d.Runner.Device.DeviceId, d.Runner.OfferedFeatures, d.Runner.Device.Config.Length, [.. d.Runner.Queues.Select(q => (int)q.Size)])).ToList();
         var layout = DevicePageLayout.Compute(memory.RamSize, shapes);
@@ -144,7 +147,7 @@ internal sealed class LguestBus
         }
         catch (Exception e) when (e is not HostException)
         {
-            throw Threw(slot, e);
+            EndOrDetach(slot, e);
         }
     }
 
@@ -163,11 +166,18 @@ internal sealed class LguestBus
         }
         catch (Exception e) when (e is not HostException)
         {
-            throw Threw(slot, e);
+            EndOrDetach(slot, e);
         }
     }
 
-    private static HostException Threw(Slot slot, Exception e) => new($"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e);
+    /// <summary>A plugin threw where the guest waits for it.</summary>
+    private void EndOrDetach(Slot slot, Exception e)
+    {
+        var fault = $"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}";
+        if (_onFault == DeviceFaultPolicy.Stop)
+            throw new HostException(fault, inner: e);
+        _logger.LogWarning("{Fault}; the device is detached, the guest goes on without it", fault);
+    }
 
     private void Reset(Slot slot)
     {

@@ -28,6 +28,9 @@ internal sealed record LaunchRequest
     /// <summary>Whether a guest that asks for it is started afresh.</summary>
     public bool Reboot { get; init; } = true;
 
+    /// <summary>What becomes of the guest when a device cannot go on.</summary>
+    public DeviceFaultPolicy OnDeviceFault { get; init; }
+
     /// <summary>The user to become before the guest runs.</summary>
     public string? UserName { get; init; }
 

@@ -56,6 +56,11 @@ internal sealed class LguestCommandLine
     {
         Description = "End when the guest asks for a reboot instead of starting it afresh",
     };
+    private readonly Option<string> _onDeviceFault = new("--on-device-fault")
+    {
+        HelpName = "stop|detach",
+        Description = "When a device cannot go on, because its driver broke a rule or its plugin failed: end (stop, the default), or leave the guest running without it (detach)",
+    };
     private readonly Option<bool> _templateArguments = new("--template-args")
     {
         Description = "The guest's words are templates over the machine: 'disks={{ devices.block.size }}'",
@@ -132,7 +137,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _onDeviceFault, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -207,6 +212,7 @@ internal sealed class LguestCommandLine
         UserName = result.GetValue(_userName),
         ChangeRoot = result.GetValue(_changeRoot),
         Reboot = !result.GetValue(_noReboot),
+        OnDeviceFault = ReadDeviceFaultPolicy(result.GetValue(_onDeviceFault)),
         TemplateArguments = result.GetValue(_templateArguments),
         DryRun = result.GetValue(_dryRun),
         Dump = result.GetValue(_dump),
@@ -223,6 +229,13 @@ internal sealed class LguestCommandLine
         "kernel" => EngineChoice.Kernel,
         "soft" => EngineChoice.Soft,
         _ => throw new UsageException($"--engine is 'auto', 'kernel' or 'soft', not '{name}'"),
+    };
+
+    private static DeviceFaultPolicy ReadDeviceFaultPolicy(string? name) => name switch
+    {
+        null or "stop" => DeviceFaultPolicy.Stop,
+        "detach" => DeviceFaultPolicy.Detach,
+        _ => throw new UsageException($"--on-device-fault is 'stop' or 'detach', not '{name}'"),
     };
 
     private static CpuExecution ReadCpu(string? name) => name switch

@@ -32,14 +32,14 @@ internal sealed class Machine : IDisposable
         {
             var plugins = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, findPlugin);
             _memory = AllocateMemory(request.MemoryBytes);
-            _devices = new MachineDevices(stop, loggers);
+            _devices = new MachineDevices(stop, loggers, request.OnDeviceFault);
             foreach (var device in request.Devices)
             {
                 var plugin = plugins[device.Name];
                 _devices.Add(device, plugin);
                 _options.Add(DeviceOptions.Given(device, plugin.OptionsType));
             }
-            Bus = new LguestBus(_memory, _devices.All, earlyConsole, loggers.CreateLogger("bus"));
+            Bus = new LguestBus(_memory, _devices.All, earlyConsole, loggers.CreateLogger("bus"), request.OnDeviceFault);
             _guestArguments = request.TemplateArguments ? GuestArgumentTemplates.Render(request.GuestArguments, Describe()) : request.GuestArguments;
         }
         catch

@@ -13,12 +13,14 @@ internal sealed class MachineDevices : IDisposable
     private readonly List<BusDevice> _devices = [];
     private readonly Dictionary<string, int> _namesTaken = [];
     private readonly StopRequests _stop;
+    private readonly DeviceFaultPolicy _onFault;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
 
-    public MachineDevices(StopRequests stop, ILoggerFactory loggers)
+    public MachineDevices(StopRequests stop, ILoggerFactory loggers, DeviceFaultPolicy onFault = DeviceFaultPolicy.Stop)
     {
         _stop = stop;
+        _onFault = onFault;
         _loggers = loggers;
         _logger = loggers.CreateLogger("device");
     }
@@ -35,7 +37,7 @@ internal sealed class MachineDevices : IDisposable
         var name = $"{request.Name}{number}";
         var context = new Context(this, name, _loggers.CreateLogger(name));
         context.Runner = DeviceMaker.Make(
-            request, plugin, context, device => new VirtioDeviceRunner(name, device, _logger, fault => _stop.Stop(new(fault.ToString(), ExitCode.HostError))));
+            request, plugin, context, device => new VirtioDeviceRunner(name, device, _logger, EndOrDetach));
         _devices.Add(new(request.Name, context.Runner));
     }
 
@@ -55,6 +57,14 @@ internal sealed class MachineDevices : IDisposable
             }
         }
         _devices.Clear();
+    }
+
+    private void EndOrDetach(DeviceFault fault)
+    {
+        if (_onFault == DeviceFaultPolicy.Detach)
+            _logger.LogWarning("{Fault}; the device is detached, the guest goes on without it", fault);
+        else
+            _stop.Stop(new(fault.ToString(), ExitCode.HostError));
     }
 
     private sealed class Context(MachineDevices owner, string name, ILogger logger) : IDeviceContext

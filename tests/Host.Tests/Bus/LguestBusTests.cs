@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text;
 using LguestPlug.Host.Bus;
+using LguestPlug.Host.CommandLine;
 using LguestPlug.Virtio;
 
 namespace LguestPlug.Host.Tests.Bus;
@@ -272,6 +273,20 @@ public sealed class LguestBusTests : IDisposable
         bus.Attach(_engine);
         _memory.Slice(StatusByte, 1)[0] = 3;
         Assert.Equal("bad0: the plugin threw InvalidOperationException: no luck", Assert.Throws<HostException>(() => bus.HandleNotify(Descriptor)).Message);
+    }
+
+    [Fact]
+    public void The_guest_may_go_on_without_a_plugin_that_throws()
+    {
+        using var runner = new VirtioDeviceRunner(
+            "bad0", new FakeDevice(9) { ThrowOnStart = new InvalidOperationException("no luck") }, _log, _ => { });
+        var bus = new LguestBus(_memory, [new("bad", runner)], _early, _log, DeviceFaultPolicy.Detach);
+        bus.LayOut();
+        bus.Attach(_engine);
+        _memory.Slice(StatusByte, 1)[0] = 3;
+        bus.HandleNotify(Descriptor);
+        Assert.Equal(DeviceRunState.Stopped, runner.State);
+        Assert.Contains("Warning: bad0: the plugin threw InvalidOperationException: no luck; the device is detached, the guest goes on without it", _log.Lines);
     }
 
     [Fact]
