@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -31,8 +30,8 @@ public class BalloonSampleTests
         var guest = new LinuxGuest(process);
         guest.WaitForPrompt();
         SkipWithoutDriver(guest);
-        foreach (var pages in new[] { 4096, 8192, 12288 })
-            WaitFor(() => process.Errors.Contains($"says that {pages} of {pages} pages", StringComparison.Ordinal), $"the balloon never had {pages} pages");
+        // Its driver was shown a target of 4096 pages when it started, and is interrupted for queues alone.
+        WaitFor(() => process.Errors.Contains("says that 12288 of 12288 pages", StringComparison.Ordinal), "the balloon never was full");
         // A reboot is a new guest: it has its memory back, and loses it again.
         guest.Reboot();
         WaitFor(() => process.Errors.Split("says that 12288 of 12288 pages").Length == 3, "the balloon of the second boot never was full");
@@ -80,10 +79,10 @@ public class BalloonSampleTests
 
     internal static void WaitFor(Func<bool> condition, string otherwise)
     {
-        var since = Stopwatch.StartNew();
-        while (!condition())
+        // Looks are counted and not time, of which a busy machine may take much from all of us at once.
+        for (var looks = 0; !condition(); looks++)
         {
-            Assert.True(since.Elapsed < TimeSpan.FromSeconds(60), otherwise);
+            Assert.True(looks < 2400, otherwise);
             Thread.Sleep(50);
         }
     }
