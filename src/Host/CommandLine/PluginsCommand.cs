@@ -13,6 +13,8 @@ internal sealed class PluginsCommand : Command
         ("info", "NAME[,key=value...] [--plugin-dir DIR]...", "Tells a plugin's options, and what a device with the options given offers."),
         ("add", "FILE.nupkg|FOLDER|PACKAGE[@VERSION] [--source FOLDER|URL]", "Installs a plugin for this user: from a package's file, from the folder it was built into, or by the package's name."),
         ("remove", "NAME", "Removes a plugin that was installed with 'add'."),
+        ("new-config", "FIELDS [--name NAME] [--namespace NAMESPACE] [--output DIR] [--tests DIR]",
+            "For authors: writes the C# of a configuration space, and the tests of its layout, from fields such as capacity:le64,mac:u8[6]."),
     ];
 
     private readonly Option<string> _source = new("--source")
@@ -21,12 +23,18 @@ internal sealed class PluginsCommand : Command
         Description = "Where the package is looked for; otherwise in the feeds NuGet is configured with",
     };
 
+    private readonly Option<string> _name = new("--name") { HelpName = "NAME", Description = "The structure's name", DefaultValueFactory = _ => "DeviceConfig" };
+    private readonly Option<string> _namespace = new("--namespace") { HelpName = "NAMESPACE", Description = "Its namespace; its tests are in NAMESPACE.Tests", DefaultValueFactory = _ => "Device" };
+    private readonly Option<string> _folder = new("--output") { HelpName = "DIR", Description = "Where NAME.cs is written", DefaultValueFactory = _ => "." };
+    private readonly Option<string> _tests = new("--tests") { HelpName = "DIR", Description = "Where NAMETests.cs is written; without it there is none" };
+
     public PluginsCommand(IPluginActions actions, Option<string[]> pluginDirectories)
         : base("plugins", "Lists, explains, installs and removes plugins.")
     {
         SetAction(result => actions.List(Folders(result)));
         var name = new Argument<string>("name");
         var plugin = new Argument<string>("plugin");
+        var fields = new Argument<string>("fields");
         foreach (var (verb, _, help) in s_verbs)
         {
             var command = new Command(verb, help);
@@ -43,6 +51,13 @@ internal sealed class PluginsCommand : Command
                     command.Add(plugin);
                     command.Add(_source);
                     command.SetAction(result => actions.Add(result.GetRequiredValue(plugin), result.GetValue(_source)));
+                    break;
+                case "new-config":
+                    command.Add(fields);
+                    foreach (var option in new[] { _name, _namespace, _folder, _tests })
+                        command.Add(option);
+                    command.SetAction(result => actions.NewConfig(new(
+                        result.GetRequiredValue(fields), result.GetRequiredValue(_name), result.GetRequiredValue(_namespace), result.GetRequiredValue(_folder), result.GetValue(_tests))));
                     break;
                 default:
                     command.Add(name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Generation;
 
 namespace LguestPlug.Host.Plugins;
 
@@ -19,4 +20,7 @@ internal interface IPluginActions
 
     /// <summary>Removes one that was installed.</summary>
     int Remove(string name);
+
+    /// <summary>Writes a structure for a device's configuration space.</summary>
+    int NewConfig(ConfigStructRequest request);
 }

@@ -3,6 +3,7 @@ using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Runtime.InteropServices;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Generation;
 
 namespace LguestPlug.Host.Plugins;
 
@@ -77,6 +78,13 @@ internal sealed class PluginManagement(TextWriter output, string standardFolder,
             throw new HostException($"plugin '{name}' cannot be removed: {e.Message.ReplaceLineEndings(" ")}", inner: e);
         }
         output.WriteLine($"removed {folder}");
+        return 0;
+    }
+
+    public int NewConfig(ConfigStructRequest request)
+    {
+        foreach (var file in ConfigStruct.Write(request))
+            output.WriteLine($"wrote {file}");
         return 0;
     }
 

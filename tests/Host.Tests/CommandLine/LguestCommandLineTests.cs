@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Emulator;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Generation;
 using LguestPlug.Host.Plugins;
 
 namespace LguestPlug.Host.Tests.CommandLine;
@@ -133,7 +134,7 @@ public class LguestCommandLineTests
     [InlineData("'1k' is not a number of instructions", "--trace-cpu=f,1k", "64", "vmlinux")]
     [InlineData("names no device", "--device", ",x=1", "64", "vmlinux")]
     [InlineData("--initrd", "--initrd=a", "--initrd=b", "64", "vmlinux")]
-    [InlineData("'lguest plugins' knows no 'foo' (list, info, add, remove)", "plugins", "foo")]
+    [InlineData("'lguest plugins' knows no 'foo' (list, info, add, remove, new-config)", "plugins", "foo")]
     [InlineData("'lguest plugins' knows no 'ad'; did you mean 'add'?", "plugins", "ad", "x")]
     [InlineData("there is a word missing: lguest plugins add FILE.nupkg|FOLDER|PACKAGE[@VERSION]", "plugins", "add")]
     [InlineData("'b' is one word too many: lguest plugins remove NAME", "plugins", "remove", "a", "b")]
@@ -158,6 +159,8 @@ public class LguestCommandLineTests
     [InlineData("add a.nupkg null", "plugins", "add", "a.nupkg")]
     [InlineData("add Acme.Foo@1.2.3 feed", "plugins", "add", "Acme.Foo@1.2.3", "--source", "feed")]
     [InlineData("remove foo", "plugins", "remove", "foo")]
+    [InlineData("new-config a:u8 DeviceConfig Device . null", "plugins", "new-config", "a:u8")]
+    [InlineData("new-config a:u8,b:le16 FooConfig Acme.Foo src tests", "plugins", "new-config", "a:u8,b:le16", "--name=FooConfig", "--namespace", "Acme.Foo", "--output", "src", "--tests", "tests")]
     public void Plugins_are_managed(string expected, params string[] words) => Assert.Equal(expected, Plugins(words));
 
     [Theory]
@@ -185,6 +188,8 @@ public class LguestCommandLineTests
         public int Add(string plugin, string? source) => Did("add", plugin, source ?? "null");
 
         public int Remove(string name) => Did("remove", name);
+
+        public int NewConfig(ConfigStructRequest request) => Did("new-config", request.Fields, request.Name, request.Namespace, request.Folder, request.TestFolder ?? "null");
 
         private int Did(string what, params string[] words)
         {
