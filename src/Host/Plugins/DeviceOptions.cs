@@ -46,7 +46,8 @@ internal static class DeviceOptions
             KeyOf(property),
             TypeText(device, property),
             DefaultText(property.GetValue(initial)),
-            property.IsDefined(typeof(RequiredAttribute)),
+            // One with a value of its own need not be given.
+            property.IsDefined(typeof(RequiredAttribute)) && property.GetValue(initial) is null or "",
             property.IsDefined(typeof(PositionalOptionAttribute)),
             property.GetCustomAttribute<DescriptionAttribute>()?.Description ?? ""))];
     }

@@ -53,8 +53,17 @@ internal sealed partial class UserPlugins : IDisposable
         else if (!TryExchange(prepared, place))
         {
             // A file system that cannot exchange: for a moment there is neither.
-            Directory.Move(place, prepared + ".old");
-            Directory.Move(prepared, place);
+            var old = prepared + ".old";
+            Directory.Move(place, old);
+            try
+            {
+                Directory.Move(prepared, place);
+            }
+            catch (IOException)
+            {
+                Directory.Move(old, place);
+                throw;
+            }
         }
         return place;
     }

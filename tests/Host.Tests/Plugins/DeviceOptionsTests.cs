@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.ComponentModel.DataAnnotations;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Plugins;
 
@@ -108,6 +109,16 @@ public class DeviceOptionsTests
         ];
         Assert.Equal(expected, DeviceOptions.Describe("sample", typeof(SampleOptions)));
     }
+
+    public sealed class RequiredWithAValue
+    {
+        [Required]
+        public string Text { get; set; } = "given";
+    }
+
+    [Fact]
+    public void What_has_a_default_is_not_required() =>
+        Assert.Equal([new OptionDescription("text", "text", "given", false, false, "")], DeviceOptions.Describe("sample", typeof(RequiredWithAValue)));
 
     public sealed class Unreadable
     {
