@@ -144,9 +144,11 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         IDeviceTrace? trace = Trace;
         _config.Trace = trace;
         trace?.Started(this);
-        LookAtConfig();
         _stopping = new CancellationTokenSource();
         Volatile.Write(ref _state, (int)DeviceRunState.Running);
+
+        // From here on a reset belongs to the start, even if the device throws.
+        LookAtConfig();
         foreach ((int index, QueueSlot slot) in _slots.Index())
         {
             slot.Signals.Rearm();

@@ -160,6 +160,21 @@ public class ConfigTests
         Assert.Equal("queue q: the plugin threw NotSupportedException: no", bench.WaitForFault().Reason);
     }
 
+    [Fact]
+    public void AnExceptionAtTheStartLeavesAResetToCome()
+    {
+        var device = new WatchingDevice();
+        device.Told = () => throw new NotSupportedException("no");
+        using RunnerBench bench = Bench(device);
+        _page[4] = 1;
+        Assert.Throws<NotSupportedException>(() => bench.Start());
+        device.Told = null;
+        bench.Reset();
+        Assert.Equal("reset", device.Calls.Last());
+        bench.Start();
+        bench.Request(0);
+    }
+
     private sealed class WatchingDevice : VirtioDevice
     {
         public WatchingDevice() => Service = queue =>
