@@ -57,6 +57,23 @@ public class PackageTests(Sdk sdk)
         Assert.Contains("`LguestPlug.Virtio`, the rings of the host, which is GPL-2.0-or-later", Read(package, "README.md"), StringComparison.Ordinal);
     }
 
+    /// <summary>The build has packed it before, at another time and into another folder.</summary>
+    [Theory]
+    [InlineData("src/Host", "LguestPlug")]
+    [InlineData("src/Testing", "LguestPlug.Testing")]
+    [InlineData("templates", "LguestPlug.Templates")]
+    public void Packing_again_gives_the_same_bytes(string project, string id)
+    {
+        var folder = Path.Combine(sdk.Scratch(), id);
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+        Run.Start("dotnet", Repository, ["pack", project, "-c", configuration, "--no-build", "-o", folder], new Dictionary<string, string> { ["MSBUILDDISABLENODEREUSE"] = "1" }).Succeeds();
+        var again = Directory.GetFiles(folder);
+        Assert.NotEmpty(again);
+        Assert.All(again, file => Assert.Equal(Hash(Path.Combine(Sdk.Feed, Path.GetFileName(file))), Hash(file)));
+    }
+
+    private static string Hash(string file) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)));
+
     [Fact]
     public void The_tool_lists_its_plugins_and_runs_a_guest()
     {
