@@ -45,5 +45,6 @@ bool cmd_net_ping(int argc, char **argv);
 bool cmd_net_listen(int argc, char **argv);
 bool cmd_bench(int argc, char **argv);
 bool cmd_self_test(int argc, char **argv);
+bool cmd_villain(int argc, char **argv);
 
 #endif

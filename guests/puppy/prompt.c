@@ -20,6 +20,7 @@ const struct command commands[] = {
 	{ NULL, "uptime", "", "time since boot, wall clock, interrupts", cmd_uptime },
 	{ NULL, "bench", "[quick] [NAME...]", "CPU workloads with checksum and time", cmd_bench },
 	{ NULL, "self-test", "[NAME]", "check Host, CPU and devices; NAME: only tests whose name starts so", cmd_self_test },
+	{ NULL, "villain", "[end HOW]", "break the rules of a ring one by one (needs --on-device-fault detach)", cmd_villain },
 	{ NULL, "echo", "TEXT", "print it", cmd_echo },
 	{ NULL, "sleep", "MS", "halt with a clock event", cmd_sleep },
 	{ "crash", "hard", "", "fault with no gate: the Host must kill us", cmd_crash_hard },
