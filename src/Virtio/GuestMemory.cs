@@ -20,11 +20,13 @@ public sealed unsafe class GuestMemory : IDisposable
     private readonly byte* _base;
     private readonly byte* _mapping;
     private readonly nuint _mappingSize;
+    private readonly bool _dumpable;
     private ulong _limit;
     private bool _disposed;
 
-    private GuestMemory(byte* mapping, nuint mappingSize, nuint guard, ulong ramSize, ulong size)
+    private GuestMemory(byte* mapping, nuint mappingSize, nuint guard, ulong ramSize, ulong size, bool dumpable)
     {
+        _dumpable = dumpable;
         _mapping = mapping;
         _mappingSize = mappingSize;
         _base = mapping + guard;
@@ -65,9 +67,10 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Maps the memory of a guest.</summary>
     /// <param name="ramBytes">Bytes of RAM, a multiple of <see cref="PageSize"/>.</param>
     /// <param name="devicePages">Pages of <see cref="PageSize"/> bytes above RAM, for device descriptors and rings.</param>
+    /// <param name="dumpable">Whether a core dump of the process holds the memory: a guest's secrets are in it, and it is large.</param>
     /// <exception cref="ArgumentOutOfRangeException">RAM is not whole pages, or nothing would be mapped.</exception>
     /// <exception cref="InsufficientMemoryException">The host has not that much to give.</exception>
-    public static GuestMemory Allocate(ulong ramBytes, int devicePages)
+    public static GuestMemory Allocate(ulong ramBytes, int devicePages, bool dumpable = false)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(ramBytes % PageSize, 0ul, nameof(ramBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(devicePages);
@@ -89,8 +92,8 @@ public sealed unsafe class GuestMemory : IDisposable
             throw new InsufficientMemoryException($"cannot map {size} bytes of guest memory: {reason}");
         }
 
-        WishForHugePages((byte*)mapping + guard, inner);
-        return new GuestMemory((byte*)mapping, total, guard, ramBytes, size);
+        Advise((byte*)mapping + guard, inner, dumpable);
+        return new GuestMemory((byte*)mapping, total, guard, ramBytes, size, dumpable);
     }
 
     /// <summary>
@@ -105,7 +108,7 @@ public sealed unsafe class GuestMemory : IDisposable
         if (mapping == MAP_FAILED)
             throw new InsufficientMemoryException($"cannot map {Size} bytes of guest memory: {NativeMethods.LastErrorText}");
 
-        WishForHugePages(_base, _mappingSize - (2 * guard));
+        Advise(_base, _mappingSize - (2 * guard), _dumpable);
         _limit = Size;
     }
 
@@ -154,5 +157,10 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Guest memory is used all over: in huge pages it costs fewer walks of the host's page tables.</summary>
-    private static void WishForHugePages(byte* start, nuint length) => _ = NativeMethods.Advise(start, length, MADV_HUGEPAGE);
+    private static void Advise(byte* start, nuint length, bool dumpable)
+    {
+        _ = NativeMethods.Advise(start, length, MADV_HUGEPAGE);
+        if (!dumpable)
+            _ = NativeMethods.Advise(start, length, MADV_DONTDUMP);
+    }
 }

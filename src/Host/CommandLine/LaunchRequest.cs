@@ -31,6 +31,9 @@ internal sealed record LaunchRequest
     /// <summary>What becomes of the guest when a device cannot go on.</summary>
     public DeviceFaultPolicy OnDeviceFault { get; init; }
 
+    /// <summary>Whether a core dump of the process holds the guest's memory.</summary>
+    public bool DumpGuestCore { get; init; }
+
     /// <summary>The user to become before the guest runs.</summary>
     public string? UserName { get; init; }
 

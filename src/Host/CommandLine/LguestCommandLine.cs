@@ -61,6 +61,10 @@ internal sealed class LguestCommandLine
         HelpName = "stop|detach",
         Description = "When a device cannot go on, because its driver broke a rule or its plugin failed: end (stop, the default), or leave the guest running without it (detach)",
     };
+    private readonly Option<bool> _dumpGuestCore = new("--dump-guest-core")
+    {
+        Description = "Have the guest's memory in a core dump of this process; it is left out otherwise",
+    };
     private readonly Option<bool> _templateArguments = new("--template-args")
     {
         Description = "The guest's words are templates over the machine: 'disks={{ devices.block.size }}'",
@@ -137,7 +141,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _onDeviceFault, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _onDeviceFault, _dumpGuestCore, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -212,6 +216,7 @@ internal sealed class LguestCommandLine
         UserName = result.GetValue(_userName),
         ChangeRoot = result.GetValue(_changeRoot),
         Reboot = !result.GetValue(_noReboot),
+        DumpGuestCore = result.GetValue(_dumpGuestCore),
         OnDeviceFault = ReadDeviceFaultPolicy(result.GetValue(_onDeviceFault)),
         TemplateArguments = result.GetValue(_templateArguments),
         DryRun = result.GetValue(_dryRun),

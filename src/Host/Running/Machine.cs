@@ -31,7 +31,7 @@ internal sealed class Machine : IDisposable
         try
         {
             var plugins = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, findPlugin);
-            _memory = AllocateMemory(request.MemoryBytes);
+            _memory = AllocateMemory(request.MemoryBytes, request.DumpGuestCore);
             _devices = new MachineDevices(stop, loggers, request.OnDeviceFault);
             foreach (var device in request.Devices)
             {
@@ -89,11 +89,11 @@ internal sealed class Machine : IDisposable
         _images.Dispose();
     }
 
-    private static GuestMemory AllocateMemory(ulong bytes)
+    private static GuestMemory AllocateMemory(ulong bytes, bool dumpable)
     {
         try
         {
-            return GuestMemory.Allocate(bytes, DevicePageLayout.DevicePages);
+            return GuestMemory.Allocate(bytes, DevicePageLayout.DevicePages, dumpable);
         }
         catch (InsufficientMemoryException e)
         {

@@ -220,7 +220,7 @@ public class LguestCommandLineTests
     public void Every_option_of_the_help_has_a_description()
     {
         var options = Output("--help").Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).ToList();
-        Assert.Equal(23, options.Count);
+        Assert.Equal(24, options.Count);
         Assert.All(options, line => Assert.Matches(@"^  -\S.*?\s{2,}\S", line));
     }
 }
