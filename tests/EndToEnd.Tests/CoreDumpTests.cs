@@ -14,17 +14,17 @@ public class CoreDumpTests
     {
         using var process = LguestProcess.Start([.. options, "200", LguestProcess.Puppy, "quiet"]);
         process.WaitFor("puppy> ");
-        Assert.Equal(isLeftOut, FlagsOfMappingFrom(200 << 10, process.Id).Contains(LeftOut));
+        Assert.Equal(isLeftOut, FlagsOfMappingOf(200 << 10, process.Id).Contains(LeftOut));
         // A reboot maps it anew.
         process.Type("reboot\n");
         process.WaitFor("puppy> ");
-        Assert.Equal(isLeftOut, FlagsOfMappingFrom(200 << 10, process.Id).Contains(LeftOut));
+        Assert.Equal(isLeftOut, FlagsOfMappingOf(200 << 10, process.Id).Contains(LeftOut));
         process.Type("poweroff\n");
         Assert.Equal(0, process.WaitForExit());
     }
 
-    /// <summary>The flags of the mapping that is some size or a little larger, in kilobytes.</summary>
-    private static string[] FlagsOfMappingFrom(int kilobytes, int process)
+    /// <summary>The flags of the mapping of about that size in kilobytes: the image is mapped over a part of it.</summary>
+    private static string[] FlagsOfMappingOf(int kilobytes, int process)
     {
         var size = 0;
         foreach (var line in File.ReadLines($"/proc/{process}/smaps"))
@@ -32,7 +32,7 @@ public class CoreDumpTests
             var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (words[0] == "Size:")
                 size = int.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture);
-            else if (words[0] == "VmFlags:" && size >= kilobytes && size < kilobytes + 4096)
+            else if (words[0] == "VmFlags:" && Math.Abs(size - kilobytes) < 4096)
                 return words[1..];
         }
         throw new InvalidOperationException($"no mapping of {kilobytes} kB");
