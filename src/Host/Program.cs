@@ -4,6 +4,7 @@ using LguestPlug.Emulator;
 using LguestPlug.Host;
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Completions;
 using LguestPlug.Host.Engines;
 using LguestPlug.Host.Inspection;
 using LguestPlug.Host.Logging;
@@ -20,7 +21,10 @@ using var output = StandardOutput.Output.NewWriter();
 using var errors = new StderrLoggerProvider(StandardOutput.Error);
 try
 {
-    return new LguestCommandLine(Launch, new PluginManagement(output), TraceCommands.Trace(request => TraceView.Write(request, output)), TraceCommands.Replay(ReplayTrace)).Invoke(args, output);
+    var commandLine = new LguestCommandLine(
+        Launch, new PluginManagement(output), TraceCommands.Trace(request => TraceView.Write(request, output)), TraceCommands.Replay(ReplayTrace),
+        CompletionCommands.Scripts(output), CompletionCommands.Candidates(output));
+    return commandLine.Invoke(args, output);
 }
 catch (HostException e)
 {

@@ -17,6 +17,9 @@ public class CommandTests
     public void Help_and_version_succeed_on_stdout()
     {
         Assert.Equal((0, ""), (LguestProcess.Run("--help").ExitCode, LguestProcess.Run("--help").Errors));
+        Assert.Equal(
+            ["plugins", "trace", "replay", "completions"],
+            LguestProcess.Run("--help").Output.Split("Commands:\n")[1].Split("\n\n")[0].Split('\n').Select(line => line.TrimStart().Split(' ')[0]));
         Assert.StartsWith("lguest ", LguestProcess.Run("--version").Output, StringComparison.Ordinal);
     }
 }

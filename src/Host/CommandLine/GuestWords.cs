@@ -14,7 +14,7 @@ internal static class GuestWords
 
     public static IReadOnlyList<string> MarkStart(Command command, IReadOnlyList<string> words)
     {
-        var options = OptionsByName(command);
+        var options = OptionsByName(command.Options);
         var positionals = 0;
         for (var i = 0; i < words.Count; i++)
         {
@@ -23,8 +23,11 @@ internal static class GuestWords
                 return words;
             if (!IsOption(word))
             {
-                if (positionals == 0 && command.Subcommands.Any(c => c.Name == word))
+                if (positionals == 0 && command.Subcommands.FirstOrDefault(c => c.Name == word) is { } subcommand)
+                {
+                    CheckOptions(subcommand, "lguest " + word, words.Skip(i + 1), command.Options.Where(o => o.Recursive));
                     return words;
+                }
                 if (++positionals == OwnPositionals)
                     return [.. words.Take(i + 1), "--", .. words.Skip(i + 1)];
                 continue;
@@ -45,13 +48,34 @@ internal static class GuestWords
         return words;
     }
 
+    /// <summary>System.CommandLine would take an option it does not know for an argument.</summary>
+    private static void CheckOptions(Command command, string spelling, IEnumerable<string> words, IEnumerable<Option> everywhere)
+    {
+        var options = OptionsByName(command.Options.Concat(everywhere));
+        foreach (var (i, word) in words.Index())
+        {
+            if (word == "--")
+                return;
+            if (!IsOption(word))
+            {
+                if (command.Subcommands.FirstOrDefault(c => c.Name == word) is not { } subcommand)
+                    continue;
+                CheckOptions(subcommand, $"{spelling} {word}", words.Skip(i + 1), everywhere);
+                return;
+            }
+            var name = options.ContainsKey(word) ? word : word.Split('=', ':')[0];
+            if (!options.ContainsKey(name))
+                throw new UsageException($"'{spelling}' has no option '{name}'{Suggestion.For(name, options.Keys)} (see {spelling} --help)");
+        }
+    }
+
     /// <summary>A negative number is a mistaken memory size, not an option.</summary>
     private static bool IsOption(string word) => word.Length > 1 && word[0] == '-' && !char.IsAsciiDigit(word[1]);
 
-    private static Dictionary<string, Option> OptionsByName(Command command)
+    private static Dictionary<string, Option> OptionsByName(IEnumerable<Option> options)
     {
         var byName = new Dictionary<string, Option>(StringComparer.Ordinal);
-        foreach (var option in command.Options)
+        foreach (var option in options)
         {
             byName[option.Name] = option;
             foreach (var alias in option.Aliases)

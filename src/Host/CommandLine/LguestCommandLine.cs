@@ -205,7 +205,7 @@ internal sealed class LguestCommandLine
 
     private LaunchRequest Read(ParseResult result) => new()
     {
-        MemoryBytes = MemorySize.Parse(result.GetRequiredValue(_memory)),
+        MemoryBytes = MemorySize.Parse(NoCommand(result.GetRequiredValue(_memory))),
         Kernel = result.GetRequiredValue(_kernel),
         GuestArguments = result.GetValue(_guestWords) ?? [],
         Initrd = result.GetValue(_initrd),
@@ -290,10 +290,20 @@ internal sealed class LguestCommandLine
 
     private Option? OptionNamed(string name) => _root.Options.FirstOrDefault(o => o.Name == name || o.Aliases.Contains(name));
 
+    /// <summary>Where a command may stand, too, a word that is no size may be a misspelt one.</summary>
+    private string NoCommand(string memory)
+    {
+        if (memory.Length > 0 && !char.IsAsciiDigit(memory[0]) && Suggestion.For(memory, _root.Subcommands.Where(c => !c.Hidden).Select(c => c.Name)) is { Length: > 0 } suggestion)
+            throw new UsageException($"'{memory}' is neither a command nor a memory size{suggestion} (see lguest --help)");
+        return memory;
+    }
+
     private string Explain(ParseResult result)
     {
         if (result.CommandResult.Command == _root)
         {
+            if (result.GetResult(_memory) is { Tokens: [var word, ..] })
+                NoCommand(word.Value);
             if (result.GetResult(_memory) is not { Tokens.Count: > 0 })
                 return "the memory size and the kernel image are missing: lguest [options] <mem-in-mb> vmlinux [args...] (see lguest --help)";
             if (result.GetResult(_kernel) is not { Tokens.Count: > 0 })

@@ -79,6 +79,8 @@ internal sealed class PluginsCommand : Command
     public string? Explain(ParseResult result)
     {
         var command = result.CommandResult.Command;
+        if (command != this && !Subcommands.Contains(command))
+            return null;
         if (result.UnmatchedTokens is [var word, ..] && !word.StartsWith('-'))
         {
             var names = s_verbs.Select(verb => verb.Name);
@@ -86,7 +88,7 @@ internal sealed class PluginsCommand : Command
                 ? $"'lguest plugins' knows no '{word}'{Suggestion.For(word, names)} ({string.Join(", ", names)})"
                 : $"'{word}' is one word too many: {Synopsis(command)}";
         }
-        return Subcommands.Contains(command) && command.Arguments is [var argument] && result.GetResult(argument) is not { Tokens.Count: > 0 }
+        return command.Arguments is [var argument] && result.GetResult(argument) is not { Tokens.Count: > 0 }
             ? $"there is a word missing: {Synopsis(command)}"
             : null;
     }

@@ -115,12 +115,12 @@ internal static class DeviceOptions
             else if (Find(properties, value) is { } byKey)
                 yield return (byKey, null, true);
             else
-                throw Wrong(request, $"'{value}' has no key; {Known(properties)}");
+                throw Wrong(request, $"'{value}' has no key{Known(properties, value)}");
         }
         foreach (var (key, text) in request.Options)
         {
             var property = Find(properties, key)
-                ?? throw Wrong(request, $"unknown option '{key}'{Suggestion.For(key, properties.Select(KeyOf))}; {Known(properties)}");
+                ?? throw Wrong(request, $"unknown option '{key}'{Known(properties, key)}");
             yield return (property, text, text is null);
         }
     }
@@ -131,8 +131,15 @@ internal static class DeviceOptions
         return properties.FirstOrDefault(p => Plain(p.Name).Equals(Plain(key), StringComparison.OrdinalIgnoreCase));
     }
 
-    private static string Known(IReadOnlyList<PropertyInfo> properties) =>
-        properties.Count == 0 ? "it has no options" : $"its options are: {string.Join(", ", properties.Select(KeyOf))}";
+    /// <summary>What there is in place of a word that is not known; goes on with a message.</summary>
+    private static string Known(IReadOnlyList<PropertyInfo> properties, string word)
+    {
+        var keys = properties.Select(KeyOf).ToList();
+        if (keys.Count == 0)
+            return "; it has no options";
+        var suggestion = Suggestion.For(word, keys);
+        return $"{suggestion}{(suggestion.Length == 0 ? "; its" : " Its")} options are: {string.Join(", ", keys)}";
+    }
 
     private static bool ValueOfKeyAlone(DeviceRequest request, PropertyInfo property) =>
         TypeOf(property) == typeof(bool) ? true : throw Wrong(request, $"option '{KeyOf(property)}' needs a value: {KeyOf(property)}=...");

@@ -46,7 +46,7 @@ public class DeviceOptionsTests
     [InlineData("sample", "option 'file' is missing")]
     [InlineData("sample,x,file=y", "option 'file' is given twice")]
     [InlineData("sample,x,bogus=1", "unknown option 'bogus'; its options are: file, read-only, queue-size, level, mode, limit, io-name")]
-    [InlineData("sample,x,mod=plain", "unknown option 'mod'; did you mean 'mode'?; its options are: ")]
+    [InlineData("sample,x,mod=plain", "unknown option 'mod'; did you mean 'mode'? Its options are: ")]
     [InlineData("sample,x,queue-size", "option 'queue-size' needs a value: queue-size=...")]
     [InlineData("sample,x,queue-size=0", "option 'queue-size' cannot be 0: expected 1 to 256")]
     [InlineData("sample,x,queue-size=257", "option 'queue-size' cannot be 257: expected 1 to 256")]
