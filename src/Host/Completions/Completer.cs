@@ -51,7 +51,7 @@ internal sealed class Completer(Command root, Func<IReadOnlyList<string>, Plugin
                 return []; // All else is the guest's.
         }
         if (waiting is not null)
-            return Values(waiting.HelpName, typed);
+            return Values(KindOf(waiting), typed);
         if (typed.StartsWith('-'))
             return OfOptions(command, typed);
         return [.. positionals == 0 ? Matching(command.Subcommands.Where(c => !c.Hidden).Select(c => new Candidate(c.Name, FirstSentence(c.Description))), typed) : [], .. OfArgument(command, positionals, typed)];
@@ -60,7 +60,7 @@ internal sealed class Completer(Command root, Func<IReadOnlyList<string>, Plugin
     private IEnumerable<Candidate> OfOptions(Command command, string typed)
     {
         if (typed.IndexOf('=', StringComparison.Ordinal) is > 0 and var at && OptionOf(command, typed[..at]).Option is { } option && TakesValue(option))
-            return Values(option.HelpName, typed[(at + 1)..]).Select(c => c with { Word = typed[..(at + 1)] + c.Word });
+            return Values(KindOf(option), typed[(at + 1)..]).Select(c => c with { Word = typed[..(at + 1)] + c.Word });
         return Matching(OptionsOf(command).Where(o => !o.Hidden).Select(o => new Candidate(o.Name, FirstSentence(o.Description))), typed);
     }
 
@@ -72,6 +72,9 @@ internal sealed class Completer(Command root, Func<IReadOnlyList<string>, Plugin
         var argument = arguments[Math.Min(index, arguments.Count - 1)];
         return Values(argument.HelpName ?? argument.Name, typed);
     }
+
+    /// <summary>Names are of many things.</summary>
+    private static string? KindOf(Option option) => option is { HelpName: "NAME", Name: not "--device" } ? null : option.HelpName;
 
     /// <summary>What help calls by such a name.</summary>
     private IEnumerable<Candidate> Values(string? helpName, string typed) => helpName switch
