@@ -88,10 +88,12 @@ public sealed class BadInputTests : IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(file, target);
         }
-        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Path.Combine(copy, "lguest"), ["64", LguestProcess.Puppy]) { RedirectStandardError = true })!;
+        var start = new System.Diagnostics.ProcessStartInfo(Path.Combine(copy, "lguest"), ["64", LguestProcess.Puppy]) { RedirectStandardError = true };
+        start.Environment["XDG_DATA_HOME"] = _scratch.Folder;
+        using var process = System.Diagnostics.Process.Start(start)!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.Equal($"lguest: no plugin for device 'console': no plugins in {copy}/plugins\n", errors);
+        Assert.Equal($"lguest: no plugin for device 'console': no plugins in {copy}/plugins, {_scratch.Folder}/lguest/plugins\n", errors);
         Assert.Equal(HostError, process.ExitCode);
     }
 
