@@ -58,7 +58,9 @@ internal static class AbiProbeRun
         start.ArgumentList.Add("--engine=soft");
         foreach (string argument in probe.Arguments)
         {
-            start.ArgumentList.Add(argument);
+            // One file is two disks in some of them, which the C launcher does not mind.
+            const string Disk = "--block=";
+            start.ArgumentList.Add(argument.StartsWith(Disk, StringComparison.Ordinal) ? $"--device=block,{argument[Disk.Length..]},share=on" : argument);
         }
 
         using Process process = Process.Start(start)!;
