@@ -126,6 +126,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         uint changed = 0;
+        bool isPartlyChanged = false;
         _aheadBytes.SetRange(_cache.HostAddress((_physical & Mmu.PageMask) | (eip & ~Mmu.PageMask)), 0x1000 - (eip & 0xFFF));
         for (int n = 0; n < LookAheadInstructions; n++)
         {
@@ -143,10 +144,15 @@ internal sealed unsafe partial class BlockTranslator
                 _changedAhead |= changed | (i.Stores ? RegisterEffects.Of(i) : 0);
             }
 
-            if ((i.Flags & (FlagUse.Reads | FlagUse.Changes)) != 0 || i.Treatment >= Treatment.JumpIf || i.Treatment <= Treatment.InterpretLast)
+            // What changes some flags, a rotation, needs the others only if all of them may be seen behind it.
+            bool changes = (i.Flags & FlagUse.Changes) != 0;
+            if ((i.Flags & FlagUse.Reads) != 0 || i.Treatment >= Treatment.JumpIf || i.Treatment <= Treatment.InterpretLast
+                || (i.IsVisible && (changes || isPartlyChanged)))
             {
                 return FlagNeed.Read;
             }
+
+            isPartlyChanged |= changes;
 
             if ((i.Flags & FlagUse.Writes) != 0)
             {
