@@ -109,9 +109,10 @@ internal sealed class FuzzCampaign : IDisposable
         }
 
         Synchronize();
-        if (!known && !sequence.TryGetUndefined(got?.InstructionEip ?? 0, out _))
+        if (!known && (!sequence.TryGetUndefined(got?.InstructionEip ?? 0, out _)
+            || (expected is { Vector: TrapVector.InvalidOpcode } trap && IsVector(trap.InstructionEip))))
         {
-            // Both went astray: there flags may be read that are undefined, and instructions met that only the translator has.
+            // Astray: there flags may be read that are undefined, and instructions met that only the translator has.
             Undecided++;
             return;
         }
@@ -169,6 +170,19 @@ internal sealed class FuzzCampaign : IDisposable
     {
         int at = start + _interpreter.Memory[start..end].CommonPrefixLength(_translator.Memory[start..end]);
         return at == end ? null : $"memory at offset {at:X}: {_interpreter.Memory[at]:X2}/{_translator.Memory[at]:X2}";
+    }
+
+    /// <summary>Whether there is an instruction of MMX or SSE.</summary>
+    private bool IsVector(uint address)
+    {
+        uint offset = address - FuzzMachine.Code;
+        if (offset >= FuzzMachine.CodeBytes)
+        {
+            return false;
+        }
+
+        Decoder decoder = Decoder.Create(32, new ByteArrayCodeReader(_interpreter.Memory[(int)offset..(int)FuzzMachine.CodeBytes].ToArray()), address);
+        return decoder.Decode().CpuidFeatures.Any(feature => feature is CpuidFeature.MMX or CpuidFeature.SSE or CpuidFeature.SSE2);
     }
 
     private static string Name(Trap? trap) =>
