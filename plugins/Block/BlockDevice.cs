@@ -22,6 +22,7 @@ internal sealed partial class BlockDevice : VirtioDevice
     private readonly List<DescriptorChain> _flushes = new(QueueSize);
     private readonly ulong _sectors;
     private bool _tracing;
+    private bool _isWriteThrough;
     private bool _written;
     private bool _errorTold;
 
@@ -60,6 +61,8 @@ internal sealed partial class BlockDevice : VirtioDevice
     public override void Start(ulong acceptedFeatures)
     {
         _tracing = _logger.IsEnabled(LogLevel.Debug);
+        // A driver that was offered the flush and does without it takes what is answered for durable (virtio 1.2, section 5.2.6.2).
+        _isWriteThrough = (acceptedFeatures & BlockFeatures.Flush) == 0;
         _flushes.Clear();
     }
 
@@ -180,7 +183,10 @@ internal sealed partial class BlockDevice : VirtioDevice
 
         _written = true;
         TransferResult result = from.DrainTo(_disk.Handle, (long)sector * SectorSize, count);
-        return result.Bytes == count ? RequestStatus.Ok : Failed("write", sector, result);
+        if (result.Bytes != count)
+            return Failed("write", sector, result);
+
+        return _isWriteThrough ? Flush() : RequestStatus.Ok;
     }
 
     private RequestStatus Flush()

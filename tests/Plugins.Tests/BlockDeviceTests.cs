@@ -225,6 +225,19 @@ public sealed class BlockDeviceTests : IDisposable
         Assert.Equal(0, LibC.fcntl((int)disk.Handle.DangerousGetHandle(), LibC.F_GETFL) & (LibC.O_DSYNC | LibC.O_SYNC));
     }
 
+    /// <summary>
+    /// A driver that does without the flush takes a write for durable when it is answered. An empty one is enough to tell:
+    /// nothing fails there but the fdatasync.
+    /// </summary>
+    [Theory]
+    [InlineData(0x0204, Ok)]
+    [InlineData(0x0004, IoError)]
+    public void WritesAreSynchronisedForADriverWithoutFlush(ulong accepted, byte expected)
+    {
+        using TestDriver driver = Create(file: "/dev/zero").Start(accepted);
+        Assert.Equal((expected, 1u), Pair(Send(driver, 1, 0, write: [])));
+    }
+
     [Fact]
     public void TellsEachRequestWithItsSizeAndAnswer()
     {
