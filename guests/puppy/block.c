@@ -12,12 +12,22 @@ struct vdev *blk_find(u32 n)
 	return vdev_find(VIRTIO_BLOCK, n);
 }
 
-void blk_start(struct vdev *d)
+static void start(struct vdev *d, u32 wanted)
 {
 	/* Whatever was under way is gone. */
 	for (u32 i = 0; i < BLK_SLOTS; i++)
 		blk_slots[i].head = -1;
-	vdev_start(d, 1u << BLK_F_SEG_MAX | 1u << BLK_F_RO | 1u << BLK_F_FLUSH | 1u << FEATURE_INDIRECT_DESC);
+	vdev_start(d, wanted | 1u << BLK_F_SEG_MAX | 1u << BLK_F_RO | 1u << FEATURE_INDIRECT_DESC);
+}
+
+void blk_start(struct vdev *d)
+{
+	start(d, 1u << BLK_F_FLUSH);
+}
+
+void blk_start_through(struct vdev *d)
+{
+	start(d, 0);
 }
 
 void blk_init(void)
@@ -66,25 +76,43 @@ bool blk_submit(struct vdev *d, u32 slot, u32 type, u64 sector, void *data, u32 
 	return s->head >= 0;
 }
 
+/* Completions may come in any order: mark whichever came. */
+bool blk_collect(struct vdev *d)
+{
+	bool any = false;
+	u32 len;
+	int head;
+
+	while ((head = vq_take(&d->vq[0], &len)) >= 0)
+		for (u32 i = 0; i < BLK_SLOTS; i++)
+			if (blk_slots[i].head == head && !blk_slots[i].done) {
+				blk_slots[i].done = any = true;
+				blk_slots[i].used_len = len;
+				blk_slots[i].head = -1;
+			}
+	return any;
+}
+
+static bool collect_any(void *d)
+{
+	return blk_collect(d);
+}
+
+bool blk_wait(struct vdev *d)
+{
+	return wait_for(collect_any, d, TIMEOUT_MS);
+}
+
 struct waiting {
 	struct vdev *d;
 	struct blk_slot *slot;
 };
 
-/* Completions may come in any order: mark whichever came. */
 static bool collect(void *arg)
 {
 	struct waiting *w = arg;
-	u32 len;
-	int head;
 
-	while ((head = vq_take(&w->d->vq[0], &len)) >= 0)
-		for (u32 i = 0; i < BLK_SLOTS; i++)
-			if (blk_slots[i].head == head && !blk_slots[i].done) {
-				blk_slots[i].done = true;
-				blk_slots[i].used_len = len;
-				blk_slots[i].head = -1;
-			}
+	blk_collect(w->d);
 	return w->slot->done;
 }
 

@@ -45,11 +45,17 @@ extern struct blk_slot blk_slots[BLK_SLOTS];
 void blk_init(void);
 struct vdev *blk_find(u32 n);
 void blk_start(struct vdev *d);
+/* The same without the flush: what is written is to be durable when it is answered. */
+void blk_start_through(struct vdev *d);
 u64 blk_capacity(const struct vdev *d);
 bool blk_read_only(const struct vdev *d);
 
 /* Starts a request in a slot, its data cut into pieces of at most piece bytes; false when the ring is full. */
 bool blk_submit(struct vdev *d, u32 slot, u32 type, u64 sector, void *data, u32 len, u32 piece, bool indirect);
+/* Marks what has been answered as done; true if there was any. */
+bool blk_collect(struct vdev *d);
+/* Waits until something is answered; false after a long time. */
+bool blk_wait(struct vdev *d);
 /* Waits until the slot's request is done: its status, or BLK_S_TIMEOUT. */
 u32 blk_finish(struct vdev *d, u32 slot);
 /* Both, in slot 0. */

@@ -40,6 +40,7 @@ bool cmd_disk_write(int argc, char **argv);
 bool cmd_disk_verify(int argc, char **argv);
 bool cmd_disk_sum(int argc, char **argv);
 bool cmd_disk_flush(int argc, char **argv);
+bool cmd_disk_stamp(int argc, char **argv);
 bool cmd_rng(int argc, char **argv);
 bool cmd_net_ping(int argc, char **argv);
 bool cmd_net_listen(int argc, char **argv);

@@ -14,6 +14,7 @@ const struct command commands[] = {
 	{ "disk", "verify", "SECTOR COUNT PATTERN [DEV]", "compare with the pattern", cmd_disk_verify },
 	{ "disk", "sum", "[DEV]", "the CRC-32 of the whole disk", cmd_disk_sum },
 	{ "disk", "flush", "[DEV]", "make written data durable", cmd_disk_flush },
+	{ "disk", "stamp", "FIRST [COUNT] [through] [DEV]", "numbered writes at many places, telling what is durable", cmd_disk_stamp },
 	{ NULL, "rng", "[BYTES] [DEV]", "random bytes", cmd_rng },
 	{ "net", "ping", "IP [COUNT] [from IP] [dev DEV]", "ICMP echo, one reply after the other", cmd_net_ping },
 	{ "net", "listen", "SECONDS [from IP] [dev DEV]", "answer ARP and ICMP echo", cmd_net_listen },
