@@ -24,6 +24,7 @@ internal sealed partial class BlockDevice : VirtioDevice
     private bool _tracing;
     private bool _isWriteThrough;
     private bool _written;
+    private int _flushError;
     private bool _errorTold;
 
     /// <summary>A disk.</summary>
@@ -70,8 +71,9 @@ internal sealed partial class BlockDevice : VirtioDevice
     {
         if (disposing)
         {
-            // What the guest wrote and never flushed is not owed to it, but an orderly end loses nothing.
-            if (_written && _disk.Flush() is not 0 and int error)
+            // What the guest wrote and never flushed is not owed to it, but an orderly end loses nothing. Of a flush that failed
+            // the guest was told.
+            if (_written && _disk.Flush() is not 0 and int error && _flushError == 0)
                 LogFlushFailed(_logger, _disk.Path, LinuxFile.TextOf(error));
 
             _disk.Dispose();
@@ -181,6 +183,11 @@ internal sealed partial class BlockDevice : VirtioDevice
         if (_disk.IsReadOnly || !IsOnDisk(sector, count))
             return RequestStatus.IoError;
 
+        // A write behind the end of a file that was cut off would make it long again, with zeros where the guest's data was: the
+        // guest would read those as if all were well.
+        if (!_disk.Reaches(((long)sector * SectorSize) + count))
+            return Failed("write", sector, default);
+
         _written = true;
         TransferResult result = from.DrainTo(_disk.Handle, (long)sector * SectorSize, count);
         if (result.Bytes != count)
@@ -191,9 +198,13 @@ internal sealed partial class BlockDevice : VirtioDevice
 
     private RequestStatus Flush()
     {
-        int error = _disk.Flush();
-        if (error != 0)
-            return Failed("flush", 0, new TransferResult(0, error));
+        // The kernel tells of data it could not write once, and has then given it up: a next fdatasync that succeeds says nothing
+        // of it. So after a first failure none does, whatever becomes of the file, over reboots, too.
+        if (_flushError == 0)
+            _flushError = _disk.Flush();
+
+        if (_flushError != 0)
+            return Failed("flush", result: new TransferResult(0, _flushError));
 
         _written = false;
         return RequestStatus.Ok;
@@ -208,11 +219,14 @@ internal sealed partial class BlockDevice : VirtioDevice
     private bool IsOnDisk(ulong sector, long bytes) =>
         bytes % SectorSize == 0 && sector <= _sectors && (ulong)bytes / SectorSize <= _sectors - sector;
 
-    private RequestStatus Failed(string operation, ulong sector, TransferResult result)
+    private RequestStatus Failed(string operation, ulong? sector = null, TransferResult result = default)
     {
         // The guest gets an error every time; the user is told once, or a bad disk would flood the terminal.
         if (!_errorTold)
-            LogFailed(_logger, operation, sector, _disk.Path, result.Succeeded ? "the file has become shorter" : result.ErrorText);
+        {
+            string reason = result.Succeeded ? "the file has become shorter" : result.ErrorText;
+            LogFailed(_logger, sector is null ? operation : $"{operation} at sector {sector} of", _disk.Path, reason);
+        }
 
         _errorTold = true;
         return RequestStatus.IoError;
@@ -224,8 +238,8 @@ internal sealed partial class BlockDevice : VirtioDevice
     [LoggerMessage(2, LogLevel.Debug, "{Type} at sector {Sector}, {Bytes} bytes: {Status}")]
     private static partial void LogRequest(ILogger logger, RequestType type, ulong sector, long bytes, RequestStatus status);
 
-    [LoggerMessage(3, LogLevel.Warning, "cannot {Operation} at sector {Sector} of '{Path}': {Reason}; the guest gets an I/O error, later ones are not reported")]
-    private static partial void LogFailed(ILogger logger, string operation, ulong sector, string path, string reason);
+    [LoggerMessage(3, LogLevel.Warning, "cannot {Operation} '{Path}': {Reason}; the guest gets an I/O error, later ones are not reported")]
+    private static partial void LogFailed(ILogger logger, string operation, string path, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "cannot flush '{Path}': {Reason}")]
     private static partial void LogFlushFailed(ILogger logger, string path, string reason);

@@ -77,6 +77,13 @@ internal sealed partial class DiskFile : IDisposable
         return new DiskFile(path, handle, length, readOnly);
     }
 
+    /// <summary>Whether the file is still so long, or cannot tell: somebody may have cut it off.</summary>
+    internal bool Reaches(long end)
+    {
+        long length = (long)lseek(Handle.Number(), 0, SEEK_END);
+        return length < 0 || end <= length;
+    }
+
     /// <summary>Returns when all written data is on stable storage.</summary>
     /// <returns>0 or the error number.</returns>
     internal int Flush()

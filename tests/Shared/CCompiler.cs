@@ -34,6 +34,14 @@ public static class CCompiler
         }
     }
 
+    /// <summary>Makes a program of one C source. The test is skipped where there is no compiler.</summary>
+    public static void Build(string source, string program)
+    {
+        (int code, string output) = Run("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source);
+        Assert.SkipWhen(code == NotFound, $"no C compiler for {Path.GetFileName(source)}");
+        Assert.True(code == 0, output);
+    }
+
     private const int NotFound = -1;
 
     private static (int Code, string Output) Run(string program, params string[] arguments)

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using Tmds.Linux;
-
 namespace LguestPlug.Host.Loading;
 
 /// <summary>
@@ -48,15 +46,13 @@ internal sealed unsafe class GuestRam
     public void Write(ulong address, ReadOnlySpan<byte> bytes) => bytes.CopyTo(Slice(address, (ulong)bytes.Length));
 
     /// <summary>
-    /// Puts part of a file at an address: mapped privately where both are aligned, so that untouched pages are shared
-    /// between guests, else read. A mapping covers whole pages: bytes of the file that follow the part in its last page
-    /// are there too, as with the C launcher.
+    /// Puts part of a file at an address. It is read, never mapped: of a mapped file a page that cannot be read any more, since
+    /// the file was cut off or its disk fails, would end the process and not the guest alone. Where both are aligned, whole pages
+    /// are read: bytes of the file that follow the part in its last page are there too, as with the C launcher, which maps them.
     /// </summary>
     public void Place(ImageFile file, ulong offset, ulong address, ulong length)
     {
         Check(address, length);
-        if (length == 0 || TryMap(file, offset, address, length))
-            return;
         const int Chunk = 1 << 20;
         for (ulong done = 0; done < length;)
         {
@@ -64,27 +60,9 @@ internal sealed unsafe class GuestRam
             file.ReadExactly(offset + done, Slice(address + done, (ulong)part));
             done += (ulong)part;
         }
-    }
-
-    private bool TryMap(ImageFile file, ulong offset, ulong address, ulong length)
-    {
-        if (address % PageSize != 0 || offset % PageSize != 0)
-            return false;
-        var pinned = false;
-        try
-        {
-            file.Handle.DangerousAddRef(ref pinned);
-            // Writable even where the image says read-only: a kernel patches its own instructions.
-            var mapped = LibC.mmap(
-                _start + address, (size_t)length, LibC.PROT_READ | LibC.PROT_WRITE, LibC.MAP_FIXED | LibC.MAP_PRIVATE,
-                (int)file.Handle.DangerousGetHandle(), (off_t)(long)offset);
-            return mapped == _start + address;
-        }
-        finally
-        {
-            if (pinned)
-                file.Handle.DangerousRelease();
-        }
+        var rest = (PageSize - (length % PageSize)) % PageSize;
+        if (length > 0 && address % PageSize == 0 && offset % PageSize == 0)
+            _ = file.Read(offset + length, Slice(address + length, rest));
     }
 
     private Span<byte> Slice(ulong address, ulong length)

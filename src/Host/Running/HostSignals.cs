@@ -3,9 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace LguestPlug.Host.Running;
 
-/// <summary>Turns SIGINT, SIGTERM and SIGHUP into an orderly stop. The second signal ends the process at once.</summary>
+/// <summary>
+/// Turns SIGINT, SIGTERM and SIGHUP into an orderly stop. The second signal ends the process at once. SIGXFSZ, which would end
+/// it for a file that may not grow, is not heeded: the write that met the limit fails.
+/// </summary>
 internal sealed class HostSignals : IDisposable
 {
+    private const PosixSignal FileSizeExceeded = (PosixSignal)25; // SIGXFSZ
     private readonly StopRequests _stop;
     private readonly List<PosixSignalRegistration> _registrations = [];
     private int _received;
@@ -16,6 +20,7 @@ internal sealed class HostSignals : IDisposable
         Register(PosixSignal.SIGINT, "SIGINT", ExitCode.Interrupted);
         Register(PosixSignal.SIGTERM, "SIGTERM", ExitCode.Terminated);
         Register(PosixSignal.SIGHUP, "SIGHUP", ExitCode.Hangup);
+        _registrations.Add(PosixSignalRegistration.Create(FileSizeExceeded, context => context.Cancel = true));
     }
 
     public void Dispose()
