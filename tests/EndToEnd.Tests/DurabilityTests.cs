@@ -96,7 +96,7 @@ public sealed partial class DurabilityTests : IDisposable
             "--block=" + cut.Path, "64", LguestProcess.Puppy, "quiet", "run=disk-write:3:2:hello,disk-flush");
         Assert.Equal("2 sectors written from 3\nflush: I/O error\npuppy: disk flush failed\n", output.Replace("\r", "", StringComparison.Ordinal));
         Assert.Equal(
-            $"lguest: cannot flush at sector 0 of '{cut.Path}': Input/output error; the guest gets an I/O error, later ones are not reported\n"
+            $"lguest: cannot flush '{cut.Path}': Input/output error; the guest gets an I/O error, later ones are not reported\n"
             + $"lguest: cannot flush '{cut.Path}': Input/output error\nlguest: CRASH: puppy: disk flush failed\n",
             errors);
         Assert.Equal(4, code);
