@@ -38,6 +38,12 @@ internal static unsafe class JumpCache
     /// <summary>Their size in bytes.</summary>
     public const int Bytes = Entries << EntryBits;
 
+    /// <summary>
+    /// An empty entry. It looks like one for address 0, but the flat TLB never says such an addend of a page: it says 0 of one that is
+    /// not there, which all zeros would agree with.
+    /// </summary>
+    public static TranslatedJump Nothing => new() { Addend = 1 };
+
     /// <summary>The entry an address may be in.</summary>
     public static uint Index(uint eip) => (eip * Multiplier) >> (32 - Bits);
 

@@ -342,7 +342,7 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
         TranslatedJump* jump = JumpOf(block->Eip);
         if (jump->Code == block->Entry + _arena.ToExecutable)
         {
-            *jump = default;
+            *jump = JumpCache.Nothing;
         }
 
         // Whoever still comes here by a link finds the way out.
@@ -379,7 +379,11 @@ internal sealed unsafe class TranslationCache : ICodeStore, IDisposable
 
     private TranslatedJump* JumpOf(uint eip) => _tables.Jumps + JumpCache.Index(eip);
 
-    private void ClearJumps() => NativeMemory.Clear(_tables.Jumps, JumpCache.Entries * (nuint)sizeof(TranslatedJump));
+    private void ClearJumps()
+    {
+        NativeMemory.Clear(_tables.Jumps, JumpCache.Entries * (nuint)sizeof(TranslatedJump));
+        *JumpOf(0) = JumpCache.Nothing; // the one place where all zeros might be an entry
+    }
 
     private static uint Bucket(uint physical) => (physical ^ (physical >> 16)) & (Buckets - 1);
 }
