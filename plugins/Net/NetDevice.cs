@@ -93,11 +93,9 @@ internal sealed partial class NetDevice : VirtioDevice
         if (chain.Readable.Length > 0)
             throw queue.Fault("a device-readable descriptor in the receive queue");
 
-        if (chain.Writable.Length == 0)
-        {
-            chain.Complete(0);
-            return;
-        }
+        // Refused by the tap itself, too, but in words that it also has for its own end.
+        if (chain.Writable.Length < TapInterface.HeaderSize)
+            throw queue.Fault($"room of {chain.Writable.Length} bytes for a packet; its header alone has {TapInterface.HeaderSize}");
 
         // Reading first and waiting only when there is nothing holds the interrupt back while packets keep coming. The first one
         // after a pause is told of at once: the guest may be waiting for just that.
