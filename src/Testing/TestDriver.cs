@@ -206,10 +206,16 @@ public sealed class TestDriver : IDisposable
     /// <param name="content">As many bytes, or fewer.</param>
     public void Write(GuestBuffer buffer, ReadOnlySpan<byte> content) => Memory.Write(buffer.Slice(0, content.Length), content);
 
-    /// <summary>Checks all of guest memory now, and everything else as ever. It is done at each reset and at the end anyway.</summary>
+    /// <summary>
+    /// Checks all of guest memory now, and everything else as ever. At each reset and at the end it is done anyway, but for what
+    /// was never allocated.
+    /// </summary>
     public void Verify()
     {
         CheckAllMemory();
+        if (WatchesMemory && Memory.FindStrayInUnused() is { } stray)
+            Violated(Stray(stray));
+
         ThrowIfViolated();
     }
 

@@ -117,6 +117,9 @@ internal sealed class WatchedMemory : IDisposable
         return null;
     }
 
+    /// <summary>Looks for bytes where nothing was ever put.</summary>
+    internal string? FindStrayInUnused() => FindStray(_top, Memory.RamSize, [], _ => "");
+
     private static ulong Mix(ulong x)
     {
         x *= 0x9E3779B97F4A7C15;
