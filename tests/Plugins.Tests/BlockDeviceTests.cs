@@ -312,21 +312,6 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
-    public void ABrokenRingIsAFault()
-    {
-        using TestDriver driver = Start();
-        HostileDriver.BreakTheRingInEveryWay(driver, driver.Queues[0], () => Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status));
-    }
-
-    [Fact]
-    public void ARingThatKeepsChangingIsAFaultAndNoWorse()
-    {
-        using TestDriver driver = Start();
-        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[0], () => Assert.Equal(Ok, Send(driver, 0, 0, read: 512).Status));
-        Assert.Equal(Size, new FileInfo(_path).Length);
-    }
-
-    [Fact]
     public void AReadOnlyDiskSaysSoAndRefusesWrites()
     {
         using (TestDriver driver = Start(readOnly: true))

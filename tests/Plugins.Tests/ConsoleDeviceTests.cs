@@ -318,27 +318,6 @@ public sealed class ConsoleDeviceTests : IDisposable
         }
     }
 
-    [Theory]
-    [InlineData(Receive)]
-    [InlineData(Transmit)]
-    public void FaultsOnABrokenRing(int queue)
-    {
-        using TestDriver driver = Start();
-        HostileDriver.BreakTheRingInEveryWay(driver, driver.Queues[queue], () =>
-        {
-            Print(driver, "x"u8);
-            Assert.Equal("x", ReadScreen(1));
-        });
-    }
-
-    [Fact]
-    public void BearsARingThatKeepsChanging()
-    {
-        using SafeFileHandle nowhere = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write);
-        using TestDriver driver = Start(output: nowhere);
-        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[Transmit], () => Print(driver, "x"u8));
-    }
-
     private sealed class ManualClock : TimeProvider
     {
         private long _now;

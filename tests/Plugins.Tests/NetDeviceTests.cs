@@ -262,21 +262,6 @@ public class NetDeviceTests
         Assert.Equal("queue transmit, descriptor 0: a device-writable descriptor in the transmit queue", driver.WaitForFault().Message);
     });
 
-    [Fact]
-    public void FaultsOnABrokenRing() => NetworkNamespace.Run(() =>
-    {
-        using TestDriver driver = Create("192.168.19.1").Start();
-        foreach (TestQueue queue in driver.Queues)
-            HostileDriver.BreakTheRingInEveryWay(driver, queue, () => driver.Queues[Transmit].Send(s_packet));
-    });
-
-    [Fact]
-    public void BearsARingThatKeepsChanging() => NetworkNamespace.Run(() =>
-    {
-        using TestDriver driver = Create("192.168.19.1").Start();
-        HostileDriver.ChangeEverythingMeanwhile(driver, driver.Queues[Transmit], () => driver.Queues[Transmit].Send(s_packet));
-    });
-
     /// <summary>The next frame of a type for the guest; what else a network sends of itself is passed over.</summary>
     private byte[] ReceiveFrame(TestDriver driver, ushort type)
     {

@@ -2,7 +2,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-namespace LguestPlug.Plugins.Tests;
+namespace LguestPlug.Tests;
 
 /// <summary>Runs a test on a thread that has a network of its own, so that nothing of the machine's is touched.</summary>
 internal static partial class NetworkNamespace
