@@ -142,12 +142,12 @@ public sealed class LguestProcess : IDisposable
         {
             lock (_output)
             {
-                var all = _output.ToString();
-                var at = all.IndexOf(text, _seen, StringComparison.Ordinal);
+                var unseen = _output.ToString(_seen, _output.Length - _seen);
+                var at = unseen.IndexOf(text, StringComparison.Ordinal);
                 if (at >= 0)
                 {
-                    var passed = all[_seen..(at + text.Length)];
-                    _seen = at + text.Length;
+                    var passed = unseen[..(at + text.Length)];
+                    _seen += passed.Length;
                     return passed;
                 }
             }
