@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using LguestPlug.Plugins.Tests;
+using LguestPlug.Tests;
 
 namespace LguestPlug.EndToEnd.Tests;
 
