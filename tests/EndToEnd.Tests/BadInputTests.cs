@@ -107,4 +107,25 @@ public sealed class BadInputTests : IDisposable
         Assert.Contains("\nblock ", output, StringComparison.Ordinal);
         Assert.Equal("", errors);
     }
+
+    [Theory]
+    [InlineData(HostError, "--trace: cannot write '/no/such/folder/trace': no such folder", "--trace=/no/such/folder/trace")]
+    [InlineData(HostError, "it is in use, perhaps as an image of this guest", "--block=DISK", "--trace=DISK")]
+    [InlineData(HostError, "--trace: no device 'blokc' in this machine; did you mean 'block'? (its devices: block0, console0)", "--block=DISK", "--trace=/dev/null,device=blokc")]
+    [InlineData(Usage, "--trace: format is 'text' or 'json', not 'xml'", "--trace=/dev/null,format=xml")]
+    [InlineData(HostError, "--trace-cpu: cannot write '/no/such/folder/trace': no such folder", "--trace-cpu=/no/such/folder/trace")]
+    [InlineData(HostError, "--trace-cpu: cannot write '/': it is a directory", "--trace-cpu=/")]
+    [InlineData(HostError, "it is in use, perhaps as an image of this guest", "--block=DISK", "--trace-cpu=DISK")]
+    [InlineData(Usage, "'--trace-cpu ,5' names no file", "--trace-cpu=,5")]
+    [InlineData(Usage, "--trace-cpu: 'x' is not a number of instructions", "--trace-cpu=trace,x")]
+    [InlineData(Usage, "--trace-cpu: '-1' is not a number of instructions", "--trace-cpu=trace,0,-1")]
+    [InlineData(Usage, "has more than FILE,from,count", "--trace-cpu=trace,1,2,3")]
+    [InlineData(Usage, "option '--stats' takes no value", "--stats=xml")]
+    public void A_mistake_about_a_trace_is_one_line_and_harms_no_disk(int exitCode, string expected, params string[] options)
+    {
+        var disk = _scratch.Disk(1 << 20);
+        var before = File.ReadAllBytes(disk);
+        Expect(exitCode, expected, [.. options.Select(o => o.Replace("DISK", disk, StringComparison.Ordinal)), "64", LguestProcess.Puppy, "quiet", "run=poweroff"]);
+        Assert.Equal(before, File.ReadAllBytes(disk));
+    }
 }

@@ -128,25 +128,4 @@ public sealed partial class ProfileTests : IDisposable
         Assert.Equal(0, code);
         Assert.Matches("^lguest: --trace-cpu: cannot write '/dev/full': .*; the trace ends there\nlguest: CRASH: Power down\n$", errors);
     }
-
-    [Theory]
-    [InlineData(1, "--trace-cpu: cannot write '/no/such/folder/trace': no such folder", "--trace-cpu=/no/such/folder/trace")]
-    [InlineData(1, "--trace-cpu: cannot write '/': it is a directory", "--trace-cpu=/")]
-    [InlineData(1, "it is in use, perhaps as an image of this guest", "--block=DISK", "--trace-cpu=DISK")]
-    [InlineData(2, "'--trace-cpu ,5' names no file", "--trace-cpu=,5")]
-    [InlineData(2, "--trace-cpu: 'x' is not a number of instructions", "--trace-cpu=trace,x")]
-    [InlineData(2, "--trace-cpu: '-1' is not a number of instructions", "--trace-cpu=trace,0,-1")]
-    [InlineData(2, "has more than FILE,from,count", "--trace-cpu=trace,1,2,3")]
-    [InlineData(2, "option '--stats' takes no value", "--stats=xml")]
-    public void A_mistake_is_one_line(int exitCode, string expected, params string[] options)
-    {
-        var disk = _scratch.Disk(1 << 20);
-        var before = File.ReadAllBytes(disk);
-        var (code, _, errors) = Puppy("poweroff", [.. options.Select(o => o.Replace("DISK", disk, StringComparison.Ordinal))]);
-        Assert.StartsWith("lguest: ", errors, StringComparison.Ordinal);
-        Assert.Equal(errors.Length - 1, errors.IndexOf('\n', StringComparison.Ordinal));
-        Assert.Contains(expected, errors, StringComparison.Ordinal);
-        Assert.Equal(exitCode, code);
-        Assert.Equal(before, File.ReadAllBytes(disk));
-    }
 }

@@ -121,23 +121,6 @@ public sealed class TraceTests : IDisposable
         Assert.Matches("^lguest: --trace: cannot write '/dev/full': .*; the trace ends there\nlguest: CRASH: Power down\n$", errors);
     }
 
-    [Theory]
-    [InlineData(1, "--trace: cannot write '/no/such/folder/trace': no such folder", "--trace=/no/such/folder/trace")]
-    [InlineData(1, "it is in use, perhaps as an image of this guest", "--block=DISK", "--trace=DISK")]
-    [InlineData(1, "--trace: no device 'blokc' in this machine; did you mean 'block'? (its devices: block0, console0)", "--block=DISK", "--trace=/dev/null,device=blokc")]
-    [InlineData(2, "--trace: format is 'text' or 'json', not 'xml'", "--trace=/dev/null,format=xml")]
-    public void A_mistake_is_one_line(int exitCode, string expected, params string[] options)
-    {
-        var disk = _scratch.Disk(1 << 20);
-        var before = File.ReadAllBytes(disk);
-        var (code, _, errors) = Puppy("poweroff", [.. options.Select(o => o.Replace("DISK", disk, StringComparison.Ordinal))]);
-        Assert.StartsWith("lguest: ", errors, StringComparison.Ordinal);
-        Assert.Equal(errors.Length - 1, errors.IndexOf('\n', StringComparison.Ordinal));
-        Assert.Contains(expected, errors, StringComparison.Ordinal);
-        Assert.Equal(exitCode, code);
-        Assert.Equal(before, File.ReadAllBytes(disk));
-    }
-
     [Fact]
     public void A_trace_that_was_cut_off_changes_no_disk()
     {
