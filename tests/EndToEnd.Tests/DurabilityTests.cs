@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -15,13 +16,23 @@ public sealed partial class DurabilityTests : IDisposable
     private const int ForEver = 0;
     private readonly Scratch _scratch = new();
 
-    public void Dispose() => _scratch.Dispose();
+    private readonly string _temporary = Directory.CreateTempSubdirectory("lguest-killed").FullName;
+
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        Directory.Delete(_temporary, recursive: true);
+    }
 
     private static int Kills { get; } =
         int.TryParse(Environment.GetEnvironmentVariable("LGUEST_TEST_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var kills) ? kills : 10;
 
-    private static LguestProcess Stamp(string disk, uint first, int count, bool through) =>
-        LguestProcess.Start("--block=" + disk, "64", LguestProcess.Puppy, "quiet", $"run=disk-stamp:{first}:{count}{(through ? ":through" : "")}");
+    private LguestProcess Stamp(string disk, uint first, int count, bool through) => LguestProcess.Start(
+        new ProcessStartInfo(LguestProcess.Executable, ["--block=" + disk, "64", LguestProcess.Puppy, "quiet", $"run=disk-stamp:{first}:{count}{(through ? ":through" : "")}"])
+        {
+            // What a killed runtime leaves behind goes with the rest.
+            Environment = { ["TMPDIR"] = _temporary },
+        });
 
     /// <summary>What puppy says is durable; the last line may be half a line.</summary>
     private static uint Flushed(string output) =>
@@ -32,7 +43,7 @@ public sealed partial class DurabilityTests : IDisposable
 
     /// <summary>Starts a guest that writes, and stops it dead some time later: mostly when writing is well under way.</summary>
     /// <returns>Up to which write it was told that all is durable.</returns>
-    private static uint RunUntilKilled(string path, StampedDisk disk, bool through, Random chance, Action kill)
+    private uint RunUntilKilled(string path, StampedDisk disk, bool through, Random chance, Action kill)
     {
         using var process = Stamp(path, disk.First, ForEver, through);
         if (chance.Next(10) > 0)

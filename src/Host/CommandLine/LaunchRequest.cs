@@ -40,6 +40,9 @@ internal sealed record LaunchRequest
     /// <summary>The directory to make the root directory before the guest runs.</summary>
     public string? ChangeRoot { get; init; }
 
+    /// <summary>Whether rights and files that are needed no longer are given up before the guest runs.</summary>
+    public SandboxPolicy Sandbox { get; init; }
+
     /// <summary>Whether the guest's words are templates over the machine's model.</summary>
     public bool TemplateArguments { get; init; }
 

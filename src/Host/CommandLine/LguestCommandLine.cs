@@ -52,6 +52,11 @@ internal sealed class LguestCommandLine
         HelpName = "DIR",
         Description = "Make DIR, which may be empty, the root directory before the guest runs (needs root)",
     };
+    private readonly Option<string> _sandbox = new("--sandbox")
+    {
+        HelpName = "on|off|require",
+        Description = "Before the guest runs give up all capabilities, and files, programs and networks not open by then: as far as the kernel offers that (on, the default), or else do not run it (require), or not (off)",
+    };
     private readonly Option<bool> _noReboot = new("--no-reboot")
     {
         Description = "End when the guest asks for a reboot instead of starting it afresh",
@@ -141,7 +146,7 @@ internal sealed class LguestCommandLine
         }
         foreach (var option in new Option[]
         {
-            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _noReboot, _onDeviceFault, _dumpGuestCore, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
+            _initrd, _device, _pluginDirectories, _engine, _cpu, _userName, _changeRoot, _sandbox, _noReboot, _onDeviceFault, _dumpGuestCore, _templateArguments, _dryRun, _dump, _format, _verbose, _statistics, _statisticsJson, _deviceTrace, _cpuTrace,
         })
             _root.Add(option);
         _root.Add(_memory);
@@ -215,6 +220,7 @@ internal sealed class LguestCommandLine
         Cpu = ReadCpu(result.GetValue(_cpu)),
         UserName = result.GetValue(_userName),
         ChangeRoot = result.GetValue(_changeRoot),
+        Sandbox = ReadSandboxPolicy(result.GetValue(_sandbox)),
         Reboot = !result.GetValue(_noReboot),
         DumpGuestCore = result.GetValue(_dumpGuestCore),
         OnDeviceFault = ReadDeviceFaultPolicy(result.GetValue(_onDeviceFault)),
@@ -241,6 +247,14 @@ internal sealed class LguestCommandLine
         null or "stop" => DeviceFaultPolicy.Stop,
         "detach" => DeviceFaultPolicy.Detach,
         _ => throw new UsageException($"--on-device-fault is 'stop' or 'detach', not '{name}'"),
+    };
+
+    private static SandboxPolicy ReadSandboxPolicy(string? name) => name switch
+    {
+        null or "on" => SandboxPolicy.On,
+        "off" => SandboxPolicy.Off,
+        "require" => SandboxPolicy.Require,
+        _ => throw new UsageException($"--sandbox is 'on', 'off' or 'require', not '{name}'"),
     };
 
     private static CpuExecution ReadCpu(string? name) => name switch

@@ -22,6 +22,10 @@ internal static class EngineSelection
         _ => throw new HostException($"--engine kernel: this machine has no {LguestDeviceFile.Path} (--engine soft needs none)"),
     };
 
+    /// <summary>The devices that a reboot opens anew.</summary>
+    public static IReadOnlyList<string> Reopened(LaunchRequest request, bool kernelExists) =>
+        request.Engine == EngineChoice.Soft || !kernelExists || !request.Reboot ? [] : [LguestDeviceFile.Path, request.ChangeRoot + LguestDeviceFile.Path];
+
     /// <summary>
     /// An open directory outside the root directory is a way out of it, so it is kept only where nothing else will do: when the
     /// device must be found again, for a reboot, and the new root directory has none.

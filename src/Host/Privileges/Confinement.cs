@@ -7,9 +7,9 @@ using Microsoft.Win32.SafeHandles;
 namespace LguestPlug.Host.Privileges;
 
 /// <summary>
-/// What the process gives up before the guest runs: its view of the file system, then root's rights, in the C launcher's
-/// order. What it needs from outside, the directory and the user's groups, is looked up early, so that mistakes show early and
-/// an empty directory will do.
+/// What the process gives up before the guest runs: its view of the file system, then root's ids, in the C launcher's
+/// order, and then all rights and files it needs no longer. What it needs from outside, the directory and the user's groups, is
+/// looked up early, so that mistakes show early and an empty directory will do.
 /// </summary>
 /// <remarks>
 /// The ids are set by the C library's functions and not by system calls, which act on one thread alone: the library carries
@@ -26,43 +26,101 @@ internal sealed partial class Confinement : IDisposable
     private readonly string? _rootPath;
     private readonly SafeFileHandle? _root;
     private readonly UserAccount? _user;
+    private readonly LaunchRequest _request;
     private bool _entered;
 
     public Confinement(LaunchRequest request)
     {
+        _request = request;
+        if (request.Sandbox == SandboxPolicy.Require && WhyNotAll() is { } reason)
+            throw new HostException($"--sandbox require: {reason}");
         _user = request.UserName is null ? null : UserAccount.Find(request.UserName);
         _rootPath = request.ChangeRoot;
         _root = _rootPath is null ? null : OpenDirectory(_rootPath);
     }
 
-    /// <summary>Whether anything is to be given up.</summary>
-    public bool IsWanted => _root is not null || _user is not null;
-
     /// <summary>Gives it up, for good. The guest must not have run yet; a second call does nothing.</summary>
-    public void Enter(ILogger logger)
+    /// <param name="logger">Told what was given up.</param>
+    /// <param name="reopened">Devices that a later boot opens anew.</param>
+    public void Enter(ILogger logger, params IReadOnlyCollection<string> reopened)
     {
-        if (_entered || !IsWanted)
+        if (_entered)
             return;
         _entered = true;
-        ResidentCode.LoadAll();
-        RuntimeFiles.Remove();
-        if (_root is not null)
+        if (_root is not null || _user is not null)
+            ResidentCode.LoadAll();
+        if (_root is not null || _user is not null || _request.Sandbox != SandboxPolicy.Off)
+            RuntimeFiles.Remove();
+        if (_request.Sandbox == SandboxPolicy.Off)
         {
-            Check(fchdir(_root), $"--chroot: cannot enter '{_rootPath}'");
-            Check(chroot("."), $"--chroot: cannot make '{_rootPath}' the root directory");
-            Check(chdir("/"), $"--chroot: cannot enter '{_rootPath}'");
-            // An open directory outside would be a way out.
-            _root.Dispose();
-            logger.LogInformation("chroot done");
+            EnterRoot(logger);
+            BecomeUser(logger);
+            return;
         }
+
+        // What is looked up by name, while it can be.
+        using var threads = new AllThreads();
+        using var rules = Landlock.Version == 0 ? null : Landlock.MakeRules(ReachablePlaces.Readable, reopened);
+        CloseOnExecution();
+        EnterRoot(logger);
         if (_user is not null)
         {
-            var groups = _user.Groups.ToArray();
-            Check(setgroups((nuint)groups.Length, groups), $"--username: cannot take on the groups of '{_user.Name}'");
-            Check(setresgid(_user.GroupId, _user.GroupId, _user.GroupId), $"--username: cannot take on the group of '{_user.Name}'");
-            Check(setresuid(_user.UserId, _user.UserId, _user.UserId), $"--username: cannot become '{_user.Name}'");
-            logger.LogInformation("Dropping privileges completed");
+            // With root's ids goes the right to this.
+            threads.Make([.. SystemCall.EmptyBoundingSet()]);
+            BecomeUser(logger);
         }
+        GiveUpRights(threads, rules);
+        logger.LogInformation(
+            "No capabilities, no new privileges{Landlock}{Threads}",
+            rules is null ? "; this kernel has no Landlock" : $", Landlock {Landlock.Version}", AllThreads.IsSupported ? "" : "; on this thread and those it starts");
+    }
+
+    private static unsafe void GiveUpRights(AllThreads threads, SafeFileHandle? rules)
+    {
+        var room = stackalloc uint[SystemCall.CapabilityWords];
+        threads.Make(
+        [
+            .. SystemCall.EmptyBoundingSet(),
+            SystemCall.NoNewPrivileges(),
+            .. rules is null ? [] : new[] { SystemCall.Landlock(rules) },
+            SystemCall.NoCapabilities(room),
+        ]);
+    }
+
+    /// <summary>The descriptors the process was started with, too, and those of the runtime: nothing is executed, and if it were it should have none.</summary>
+    private static void CloseOnExecution()
+    {
+        const nint First = 3, Last = int.MaxValue, OnExecution = 4;
+        // Kernels before 5.11 cannot; what is opened here asks for it one by one anyway.
+        _ = SystemCall.Make(SystemCall.CloseRange, First, Last, OnExecution);
+    }
+
+    private static string? WhyNotAll() =>
+        !AllThreads.IsSupported ? "threads that run already can be confined on x86-64 only"
+        : Landlock.Version == 0 ? "this kernel offers no Landlock"
+        : null;
+
+    private void EnterRoot(ILogger logger)
+    {
+        if (_root is null)
+            return;
+        Check(fchdir(_root), $"--chroot: cannot enter '{_rootPath}'");
+        Check(chroot("."), $"--chroot: cannot make '{_rootPath}' the root directory");
+        Check(chdir("/"), $"--chroot: cannot enter '{_rootPath}'");
+        // An open directory outside would be a way out.
+        _root.Dispose();
+        logger.LogInformation("chroot done");
+    }
+
+    private void BecomeUser(ILogger logger)
+    {
+        if (_user is null)
+            return;
+        var groups = _user.Groups.ToArray();
+        Check(setgroups((nuint)groups.Length, groups), $"--username: cannot take on the groups of '{_user.Name}'");
+        Check(setresgid(_user.GroupId, _user.GroupId, _user.GroupId), $"--username: cannot take on the group of '{_user.Name}'");
+        Check(setresuid(_user.UserId, _user.UserId, _user.UserId), $"--username: cannot become '{_user.Name}'");
+        logger.LogInformation("Dropping privileges completed");
     }
 
     public void Dispose() => _root?.Dispose();

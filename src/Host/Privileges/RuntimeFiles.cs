@@ -3,7 +3,7 @@ namespace LguestPlug.Host.Privileges;
 
 /// <summary>
 /// The socket and pipes by which .NET's debugging tools reach a process. The runtime removes them when the process ends, which
-/// it cannot do from inside another root directory or as another user; and nobody is to reach a confined process that way.
+/// it cannot do from inside another root directory, as another user or under Landlock; and nobody is to reach a confined process that way.
 /// </summary>
 internal static class RuntimeFiles
 {

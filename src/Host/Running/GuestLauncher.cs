@@ -49,7 +49,7 @@ internal sealed class GuestLauncher(
         machine.Memory.DeviceWrote = engine.MemoryWritten;
         try
         {
-            confinement?.Enter(_logger);
+            confinement?.Enter(_logger, EngineSelection.Reopened(request, LguestDeviceFile.Exists));
             return DriverLoop.Run(engine, machine.Bus, stop, _logger);
         }
         finally
