@@ -60,7 +60,8 @@ public sealed unsafe class GuestMemory : IDisposable
 
     /// <summary>
     /// Called on a queue's thread before a chain is returned, with the guest-physical address and length in bytes of each piece
-    /// the device may have written. For engines that keep decoded instructions; must be quick and must not throw.
+    /// the device may have written, then of the entry of the used ring. For engines that keep decoded instructions; must be quick
+    /// and must not throw.
     /// </summary>
     public Action<uint, uint>? DeviceWrote { get; set; }
 

@@ -157,28 +157,30 @@ public sealed unsafe class Virtqueue : IVirtqueue
     /// <summary>Puts a completed chain on the used ring.</summary>
     internal void Return(GuestChain chain, uint length)
     {
-        // Whoever keeps something derived from guest memory is told of what was written before the guest is.
-        if (_memory.DeviceWrote is { } report)
-            ReportWrites(report, chain.WritableBytes.Rewind());
-
-        chain.Clear();
-        _idle[_idleCount++] = chain;
-        _inHand--;
-
         ushort index = _state.NextUsed;
         uint* entry = (uint*)(_used + EntriesField) + (2 * (index & _mask));
         entry[0] = (uint)chain.Head;
         entry[1] = length;
         index++;
         _state.NextUsed = index;
+
+        // Whoever keeps something derived from guest memory is told of what was written before the guest is.
+        if (_memory.DeviceWrote is { } report)
+            ReportWrites(report, chain.WritableBytes.Rewind(), (nint)entry);
+
+        chain.Clear();
+        _idle[_idleCount++] = chain;
+        _inHand--;
         Volatile.Write(ref _used[IndexField], index);
         _state.UnsignalledCompletions++;
     }
 
-    private void ReportWrites(Action<uint, uint> report, ReadOnlySpan<IoVector> pieces)
+    private void ReportWrites(Action<uint, uint> report, ReadOnlySpan<IoVector> pieces, nint usedEntry)
     {
         foreach (ref readonly IoVector piece in pieces)
             report((uint)(piece.Address - _memory.BaseAddress), (uint)piece.Length);
+
+        report((uint)(usedEntry - _memory.BaseAddress), 2 * sizeof(uint));
     }
 
     private bool WaitFor(SafeHandle descriptor, int events)

@@ -56,7 +56,9 @@ public class VirtqueueTests
             (QueueBench.Buffers + 200, 16, Write, 0));
         chain.Writable.Write(new byte[11]); // all of the first piece, part of the second
         chain.Complete(11);
-        Assert.Equal([((uint)QueueBench.Buffers + 100, 8, 0), ((uint)QueueBench.Buffers + 200, 16, 0)], reports);
+        uint entry = (uint)bench.Driver.UsedRing.Address + 4;
+        Assert.Equal([((uint)QueueBench.Buffers + 100, 8, 0), ((uint)QueueBench.Buffers + 200, 16, 0), (entry, 8, 0)], reports);
+        Assert.Equal((0, 11u), bench.Driver.UsedEntry(0));
         Assert.Equal(1, bench.Driver.UsedIndex);
     }
 
