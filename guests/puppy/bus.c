@@ -113,17 +113,21 @@ void vdev_reset(struct vdev *d)
 	d->accepted = 0;
 }
 
-void vdev_start(struct vdev *d, u32 wanted)
+void vdev_go(struct vdev *d, u8 status)
 {
-	vdev_reset(d);
-	d->desc->status |= STATUS_ACKNOWLEDGE;
-	d->desc->status |= STATUS_DRIVER;
-	d->accepted = d->offered & wanted;
-	for (u32 i = 0; i < d->feature_len; i++)
-		d->accepted_map[i] = i < 4 ? (u8)(d->accepted >> 8 * i) : 0;
 	/* The one notification with a status: the Host starts the queues. Reset cleared the rings, so they are written after it. */
+	d->desc->status = status;
 	notify(GPA(d->desc));
 	for (u32 q = 0; q < queue_count(d); q++)
 		ring_init(&d->vq[q]);
-	d->desc->status |= STATUS_DRIVER_OK;
+	d->desc->status = status | STATUS_DRIVER_OK;
+}
+
+void vdev_start(struct vdev *d, u32 wanted)
+{
+	vdev_reset(d);
+	d->accepted = d->offered & wanted;
+	for (u32 i = 0; i < d->feature_len; i++)
+		d->accepted_map[i] = i < 4 ? (u8)(d->accepted >> 8 * i) : 0;
+	vdev_go(d, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
 }

@@ -183,6 +183,12 @@ void console_init(void)
 	console_start(d);
 }
 
+void console_leave(void)
+{
+	console_flush();
+	console = NULL;
+}
+
 void console_restart(void)
 {
 	console_flush();

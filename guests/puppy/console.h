@@ -20,5 +20,7 @@ char console_getc(void);
 struct vdev *console_device(void);
 /* Takes the console through reset and start again; pending output first, pending input is lost. */
 void console_restart(void);
+/* Leaves the device to others, text goes out early, until console_init. */
+void console_leave(void);
 
 #endif

@@ -24,6 +24,7 @@ typedef long long s64;
 #define barrier() __asm__ volatile("" ::: "memory")
 
 static inline u32 min_u32(u32 a, u32 b) { return a < b ? a : b; }
+static inline u32 max_u32(u32 a, u32 b) { return a > b ? a : b; }
 static inline u32 align_up(u32 v, u32 to) { return (v + to - 1) & ~(to - 1); }
 #endif
 #endif

@@ -88,6 +88,8 @@ static inline bool vdev_has(const struct vdev *d, u32 bit) { return d->accepted 
 void vdev_reset(struct vdev *d);
 /* Resets, accepts the wanted bits that are offered, starts the device and sets its rings up. */
 void vdev_start(struct vdev *d, u32 wanted);
+/* The last part of that: from the notification of this status on. */
+void vdev_go(struct vdev *d, u8 status);
 
 /* The head of the chain, or -1 when there are too few free descriptors. */
 int vq_add(struct virtqueue *vq, const struct vbuf *bufs, u32 out, u32 in);
