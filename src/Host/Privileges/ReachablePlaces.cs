@@ -15,9 +15,15 @@ internal static class ReachablePlaces
     ];
 
     /// <summary>The folders of the runtime, the program and the plugins: parts of each are loaded when they are first used.</summary>
-    public static IEnumerable<string> Readable =>
-        s_ofTheSystem.Concat(AssemblyLoadContext.All.SelectMany(c => c.Assemblies)
-            .Where(assembly => !assembly.IsDynamic)
-            .Select(assembly => Path.GetDirectoryName(assembly.Location)).OfType<string>().Append(AppContext.BaseDirectory)
-            .Select(folder => folder.TrimEnd('/')).Where(folder => folder.Length > 0).Distinct());
+    public static IEnumerable<string> Readable
+    {
+        get
+        {
+            string[] own = [AppContext.BaseDirectory, Path.GetDirectoryName(typeof(object).Assembly.Location)!];
+            // Each plugin has a context of its own.
+            var plugins = AssemblyLoadContext.All.Where(context => context != AssemblyLoadContext.Default)
+                .SelectMany(context => context.Assemblies).Where(assembly => !assembly.IsDynamic).Select(assembly => Path.GetDirectoryName(assembly.Location)!);
+            return [.. s_ofTheSystem, .. own.Concat(plugins).Where(folder => folder.Length > 0).Distinct()];
+        }
+    }
 }

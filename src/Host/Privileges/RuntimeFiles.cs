@@ -12,12 +12,9 @@ internal static class RuntimeFiles
         try
         {
             // Their names have the process's number and its time of start, so they cannot be another's.
-            var own = $"-{Environment.ProcessId}-{StartTime()}-";
-            foreach (var kind in new[] { "dotnet-diagnostic", "clr-debug-pipe" })
-            {
-                foreach (var file in Directory.GetFiles(Path.GetTempPath(), $"{kind}{own}*"))
-                    File.Delete(file);
-            }
+            var own = $"{Environment.ProcessId}-{StartTime()}";
+            foreach (var name in new[] { $"dotnet-diagnostic-{own}-socket", $"clr-debug-pipe-{own}-in", $"clr-debug-pipe-{own}-out" })
+                File.Delete(Path.Combine(Path.GetTempPath(), name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -68,6 +68,7 @@ internal sealed partial record SystemCall(string Name, int Number, nint First = 
         return result < 0 ? -Marshal.GetLastPInvokeError() : result;
     }
 
+    // All arguments are given: some calls refuse what is not 0 where they have no argument.
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
-    public static partial nint Make(nint number, nint first = 0, nint second = 0, nint third = 0, nint fourth = 0);
+    public static partial nint Make(nint number, nint first = 0, nint second = 0, nint third = 0, nint fourth = 0, nint fifth = 0);
 }
