@@ -346,6 +346,41 @@ public class TestDriverTests
         Assert.Equal([2], driver.Start().Queues[0].Send(new Chain().Readable([1]).Writable(1)).Written);
     }
 
+    /// <summary>The device writes two bytes; the test opens both, or one.</summary>
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(1, true)]
+    public void ARingTakenOverMayGoOnBeingWatched(int opened, bool isStray)
+    {
+        using TestDriver driver = NewEcho(queueSize: 8).Start();
+        GuestBuffer buffer = driver.Allocate(4);
+        driver.Write(buffer, [1, 2, 0, 0]);
+        var open = new List<GuestBuffer>();
+        RawRing ring = driver.Queues[0].TakeOver(open);
+        ring.SetDescriptor(7, new Descriptor(buffer.Address, 2, Descriptor.HasNext, 6));
+        ring.SetDescriptor(6, new Descriptor(buffer.Address + 2, 2, Descriptor.Write));
+        open.Add(buffer.Slice(2, opened));
+        ring.Publish(7);
+        driver.Queues[0].Kick();
+        driver.WaitUntil(() => ring.UsedIndex == 1, "the chain did not come back");
+        if (isStray)
+            Assert.Contains("the device wrote outside of what it may write", Assert.Throws<DeviceTestException>(driver.Verify).Message, StringComparison.Ordinal);
+        else
+            driver.Verify();
+
+        driver.Reset();
+        Assert.Equal([2], driver.Start().Queues[0].Send(new Chain().Readable([1]).Writable(1)).Written);
+    }
+
+    [Fact]
+    public void MemoryThatWasNeverAllocatedIsLookedAtOnDemand()
+    {
+        using TestDriver driver = NewEcho(queueSize: 8).Start();
+        driver.Verify();
+        driver.Memory.Memory.Slice(driver.Memory.Memory.RamSize - 1, 1)[0] = 1;
+        Assert.Contains("in memory that belongs to nothing", Assert.Throws<DeviceTestException>(driver.Verify).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void DescriptorsAreTheRingsOwn() => Assert.Equal(
         (Vring.DescriptorSize, DescriptorFlags.Next, DescriptorFlags.Write, DescriptorFlags.Indirect),
