@@ -47,7 +47,7 @@ public class LguestCommandLineTests
     }
 
     [Fact]
-    public void What_to_give_up_is_nothing_unless_asked_for()
+    public void User_and_root_directory_are_kept_unless_asked_for()
     {
         Assert.Equal((null, null), (Launch("64", "vmlinux").UserName, Launch("64", "vmlinux").ChangeRoot));
         var request = Launch("--username=nobody", "--chroot", "/empty", "64", "vmlinux", "--chroot=guest");
@@ -205,7 +205,7 @@ public class LguestCommandLineTests
         var help = Output("--help");
         string[] options =
         [
-            "--tunnet", "--block", "--rng", "--initrd", "-i", "--username", "--chroot", "--verbose", "-v", "--device", "--plugin-dir", "--engine", "--no-reboot",
+            "--tunnet", "--block", "--rng", "--initrd", "-i", "--username", "--chroot", "--sandbox", "--verbose", "-v", "--device", "--plugin-dir", "--engine", "--no-reboot",
             "--dry-run", "--dump", "--format", "--template-args", "--help", "--version", "plugins", "<mem-in-mb> <vmlinux>",
         ];
         Assert.All(options, option => Assert.Contains(option, help, StringComparison.Ordinal));
@@ -216,11 +216,19 @@ public class LguestCommandLineTests
     public void The_version_is_one_line() => Assert.Matches(@"^lguest \d+\.\d+\.\d+\n$", Output("--version"));
 
     /// <summary>Whoever adds an option has to give it a line of help, or it is found here.</summary>
+    [Theory]
+    [InlineData(SandboxPolicy.On)]
+    [InlineData(SandboxPolicy.On, "--sandbox", "on")]
+    [InlineData(SandboxPolicy.Off, "--sandbox=off")]
+    [InlineData(SandboxPolicy.Require, "--sandbox", "require")]
+    internal void The_sandbox_is_on_unless_said_otherwise(SandboxPolicy policy, params string[] words) =>
+        Assert.Equal(policy, Launch([.. words, "64", "vmlinux"]).Sandbox);
+
     [Fact]
     public void Every_option_of_the_help_has_a_description()
     {
         var options = Output("--help").Split('\n').Where(line => line.StartsWith("  -", StringComparison.Ordinal)).ToList();
-        Assert.Equal(24, options.Count);
+        Assert.Equal(25, options.Count);
         Assert.All(options, line => Assert.Matches(@"^  -\S.*?\s{2,}\S", line));
     }
 }
