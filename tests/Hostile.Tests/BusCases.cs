@@ -40,7 +40,7 @@ internal static class BusCases
         Served("DRIVER before ACKNOWLEDGE", b => StartBy(b, Driver)),
         Served("status bits of modern virtio", b => StartBy(b, Acknowledge | Driver | DriverOk | 0x48)),
         Served("reserved status bits", b => StartBy(b, 0x30)),
-        Served("no ACKNOWLEDGE, a reset, no DRIVER_OK", b => StartBy(b, Driver | 0x20)),
+        Served("DRIVER and a reserved bit, nothing else", b => StartBy(b, Driver | 0x20)),
         Refused("DRIVER_OK twice", Twice, b => Then(b, Acknowledge | Driver | DriverOk)),
         Refused("ACKNOWLEDGE while the device runs", Twice, b => Then(b, Acknowledge)),
         Refused("NEEDS_RESET written back", Twice, b => Then(b, Acknowledge | Driver | DriverOk | 0x40)),
