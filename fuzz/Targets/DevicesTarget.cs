@@ -275,5 +275,9 @@ internal sealed partial class DevicesTarget : FuzzTarget
         public void ConfigChanged()
         {
         }
+
+        public void GuestPrinted(ReadOnlySpan<byte> text, SafeHandle? writtenTo)
+        {
+        }
     }
 }

@@ -138,11 +138,15 @@ internal sealed partial class ConsoleDevice : VirtioDevice
     /// <returns>False when the device is to stop.</returns>
     private bool WriteBatch(IVirtqueue queue)
     {
+        bool isStopping = false;
         bool mustWait = _output.MayBlock;
         while (!_batch.IsWritten)
         {
             if (mustWait && !queue.WaitWritable(_output.Handle))
-                return false;
+            {
+                isStopping = true;
+                break;
+            }
 
             TransferResult result = _batch.WriteTo(_output.Handle);
             mustWait = _output.MayBlock || result.WouldBlock;
@@ -156,6 +160,10 @@ internal sealed partial class ConsoleDevice : VirtioDevice
                 break;
             }
         }
+
+        _context.GuestPrinted(_batch.Bytes, _outputFailed ? null : _output.Handle);
+        if (isStopping)
+            return false;
 
         _batch.Complete();
         return true;

@@ -15,6 +15,9 @@ internal sealed partial class OutputBatch(int size)
     private int _written;
     private int _end;
 
+    /// <summary>All of its bytes.</summary>
+    internal ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _end);
+
     internal bool IsFull => _end == _bytes.Length;
 
     internal bool IsWritten => _written == _end;

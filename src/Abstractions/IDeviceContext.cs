@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 
 namespace LguestPlug;
@@ -32,4 +33,12 @@ public interface IDeviceContext
     /// become visible and no more.
     /// </summary>
     void ConfigChanged();
+
+    /// <summary>
+    /// Tells the host what the guest has printed through the device, as through a console. When the guest dies, the host shows the
+    /// last lines of it on standard error, without escape sequences, unless they were written to the same place anyway.
+    /// </summary>
+    /// <param name="text">The bytes as the guest wrote them, in pieces of any length. Valid during the call.</param>
+    /// <param name="writtenTo">Where the device has written them; null if nowhere.</param>
+    void GuestPrinted(ReadOnlySpan<byte> text, SafeHandle? writtenTo);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace LguestPlug.Testing;
@@ -9,6 +11,7 @@ public sealed class TestDeviceContext : IDeviceContext
 {
     private readonly ConcurrentQueue<LogEntry> _log = [];
     private readonly ConcurrentQueue<string> _stopRequests = [];
+    private readonly ConcurrentQueue<PrintedText> _printed = [];
     private readonly NotingLogger _logger;
 
     /// <summary>A host for one device.</summary>
@@ -34,6 +37,9 @@ public sealed class TestDeviceContext : IDeviceContext
     /// <summary>The reasons for which the device asked the host to stop, in order.</summary>
     public IReadOnlyList<string> StopRequests => [.. _stopRequests];
 
+    /// <summary>What the device said that the guest has printed, in order.</summary>
+    public IReadOnlyList<PrintedText> Printed => [.. _printed];
+
     internal event Action? Changed;
 
     /// <inheritdoc/>
@@ -41,6 +47,9 @@ public sealed class TestDeviceContext : IDeviceContext
 
     /// <inheritdoc/>
     public void ConfigChanged() => Changed?.Invoke();
+
+    /// <inheritdoc/>
+    public void GuestPrinted(ReadOnlySpan<byte> text, SafeHandle? writtenTo) => _printed.Enqueue(new PrintedText(Encoding.UTF8.GetString(text), writtenTo));
 
     private sealed class NotingLogger(ConcurrentQueue<LogEntry> log) : ILogger
     {
@@ -53,6 +62,11 @@ public sealed class TestDeviceContext : IDeviceContext
             log.Enqueue(new LogEntry(logLevel, formatter(state, exception)));
     }
 }
+
+/// <summary>What a guest has printed.</summary>
+/// <param name="Text">The text, taken for UTF-8.</param>
+/// <param name="WrittenTo">Where the device has written it; null if nowhere.</param>
+public readonly record struct PrintedText(string Text, SafeHandle? WrittenTo);
 
 /// <summary>A message of a device.</summary>
 /// <param name="Level">How serious it is.</param>

@@ -110,7 +110,7 @@ public sealed unsafe class QueueSignals : IDisposable
     {
         int descriptor = NativeMethods.NewEventDescriptor(0, EFD_CLOEXEC);
         if (descriptor < 0)
-            throw new IOException($"cannot make an eventfd: {NativeMethods.LastErrorText}");
+            throw new InsufficientMemoryException($"cannot make an eventfd: {NativeMethods.LastErrorText}");
 
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }

@@ -35,6 +35,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     private readonly ConfigSpace _config;
     private int _state;
     private CancellationTokenSource _stopping = new();
+    private volatile string? _calling;
     private bool _blocks;
     private bool _disposed;
 
@@ -47,12 +48,15 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     /// runner: let it wake whoever decides.
     /// </param>
     /// <exception cref="DeviceSetupException">The device's queues are not what a virtio device can have.</exception>
+    /// <exception cref="InsufficientMemoryException">The host has no descriptors to give.</exception>
     public VirtioDeviceRunner(string name, VirtioDevice device, ILogger logger, Action<DeviceFault> onFault)
     {
         ArgumentNullException.ThrowIfNull(device);
         Name = name;
         Device = device;
+        DeviceId = device.DeviceId;
         OfferedFeatures = device.Features;
+        ConfigLength = device.Config.Length;
         _logger = logger;
         _onFault = onFault;
         foreach (QueueDefinition queue in device.Queues)
@@ -71,6 +75,18 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
     /// <summary>The device.</summary>
     public VirtioDevice Device { get; }
+
+    /// <summary>The virtio device type.</summary>
+    public ushort DeviceId { get; }
+
+    /// <summary>Bytes of its configuration.</summary>
+    public int ConfigLength { get; }
+
+    /// <summary>What a transport's thread waits for in the plugin at this moment, in words; null if nothing. Any thread.</summary>
+    public string? Calling => _calling is { } what ? $"{Name}: its plugin has not returned from {what}" : null;
+
+    /// <summary>Whether a service did not stop when it was to: its thread may go on using guest memory.</summary>
+    public bool HasLostThread => _blocks;
 
     /// <summary>The device's queues, in order; the index is that of all members here.</summary>
     public IReadOnlyList<QueueDefinition> Queues { get; }
@@ -125,6 +141,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
     /// <summary>Starts the device: the driver has decided on features. The rings must be as after a reset: indices at 0.</summary>
     /// <param name="acceptedFeatures">The bits the driver wrote. What was not offered is left out.</param>
     /// <exception cref="InvalidOperationException">The device is not stopped, or a queue has no place.</exception>
+    /// <exception cref="InsufficientMemoryException">The host has no threads to give; only a reset helps.</exception>
     public void Start(ulong acceptedFeatures)
     {
         ThrowUnless(DeviceRunState.Stopped);
@@ -139,7 +156,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
         AcceptedFeatures = acceptedFeatures & OfferedFeatures;
         LogStart(_logger, Name, OfferedFeatures, AcceptedFeatures);
-        Device.Start(AcceptedFeatures);
+        Call(nameof(VirtioDevice.Start), () => Device.Start(AcceptedFeatures));
         WasEverStarted = true;
         IDeviceTrace? trace = Trace;
         _config.Trace = trace;
@@ -165,7 +182,22 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
         // Only now, so that a fault of the first cannot meet a half-made second.
         foreach (QueueSlot slot in _slots)
-            slot.Thread!.Start();
+        {
+            try
+            {
+                slot.Thread!.Start();
+            }
+            catch (OutOfMemoryException exception)
+            {
+                // Those that never ran cannot be waited for.
+                foreach (QueueSlot left in _slots.SkipWhile(s => s != slot))
+                    left.Thread = null;
+
+                Volatile.Write(ref _state, (int)DeviceRunState.Faulted);
+                SignalStop();
+                throw new InsufficientMemoryException($"{Name}: no thread for queue {slot.Definition.Name}: the system gives no more of them", exception);
+            }
+        }
     }
 
     /// <summary>
@@ -179,7 +211,7 @@ public sealed partial class VirtioDeviceRunner : IDisposable
             return;
 
         LogReset(_logger, Name);
-        SignalStop();
+        Call("what it registered with Stopping", SignalStop);
         foreach (QueueSlot slot in _slots)
         {
             if (slot.Thread is not { } thread)
@@ -190,7 +222,9 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
             // Waited for once: whoever tries again at the end of the process is not held up as long again.
             TimeSpan patience = _blocks ? TimeSpan.Zero : StopPatience;
+            _calling = $"the service of queue {slot.Definition.Name}";
             _blocks = !thread.Join(patience);
+            _calling = null;
             if (_blocks)
                 throw new TimeoutException($"{Name}: queue {slot.Definition.Name} did not stop within {StopPatience.TotalSeconds} s; its plugin blocks");
 
@@ -200,11 +234,21 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         _stopping.Dispose();
         AcceptedFeatures = 0;
         Volatile.Write(ref _state, (int)DeviceRunState.Stopped);
-        LookAtConfig();
-        Trace?.Stopped();
-        Device.Reset();
-        UpdateConfig();
+        try
+        {
+            LookAtConfig();
+        }
+        finally
+        {
+            // A reset belongs to every start, whatever the device throws.
+            Trace?.Stopped();
+            Call(nameof(VirtioDevice.Reset), Device.Reset);
+            UpdateConfig();
+        }
     }
+
+    /// <summary>Releases the device itself.</summary>
+    public void DisposeDevice() => Call(nameof(VirtioDevice.Dispose), Device.Dispose);
 
     /// <summary>Resets the device and releases the kick descriptors. Nobody may <see cref="Kick"/> any more.</summary>
     public void Dispose()
@@ -217,6 +261,20 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         RemoveConfig();
         foreach (QueueSlot slot in _slots)
             slot.Signals.Dispose();
+    }
+
+    /// <summary>Calls the plugin on the transport's thread.</summary>
+    private void Call(string what, Action member)
+    {
+        _calling = what;
+        try
+        {
+            member();
+        }
+        finally
+        {
+            _calling = null;
+        }
     }
 
     private void LookAtConfig()
@@ -275,7 +333,16 @@ public sealed partial class VirtioDeviceRunner : IDisposable
         foreach (QueueSlot slot in _slots)
             slot.Signals.Stop();
 
-        _stopping.Cancel();
+        try
+        {
+            _stopping.Cancel();
+        }
+        catch (AggregateException exception)
+        {
+            // What a plugin registered is no reason not to stop.
+            foreach (Exception inner in exception.InnerExceptions)
+                LogStoppingThrew(_logger, Name, inner.GetType().Name, inner.Message);
+        }
     }
 
     private void ThrowUnless(DeviceRunState state)
@@ -296,6 +363,9 @@ public sealed partial class VirtioDeviceRunner : IDisposable
 
     [LoggerMessage(4, LogLevel.Warning, "Device {Device}: queue {Queue} ended in an error while stopping: {Message}")]
     private static partial void LogErrorWhileStopping(ILogger logger, string device, string queue, string message);
+
+    [LoggerMessage(5, LogLevel.Warning, "{Device}: what the plugin registered with Stopping threw {Type}: {Message}")]
+    private static partial void LogStoppingThrew(ILogger logger, string device, string type, string message);
 
     private sealed class QueueSlot(QueueDefinition definition)
     {

@@ -90,7 +90,7 @@ public sealed class ConfinementTests : IDisposable
     public void A_bad_end_keeps_its_line_and_its_exit_code(string run, int exitCode, string message)
     {
         var (code, _, errors) = Puppy(run);
-        Assert.StartsWith("lguest: " + message, errors, StringComparison.Ordinal);
+        Assert.Contains("lguest: " + message, errors, StringComparison.Ordinal);
         Assert.Equal(exitCode, code);
     }
 

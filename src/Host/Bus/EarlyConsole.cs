@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Text;
+using LguestPlug.Host.Output;
 using LguestPlug.Virtio;
+using Microsoft.Extensions.Logging;
 
 namespace LguestPlug.Host.Bus;
 
 /// <summary>
 /// What a guest says before it has a console: a NOTIFY of the address of a NUL-terminated string. The bytes go out as they
-/// are, at once. The last line is kept, since it is often the best clue to why a guest died.
+/// are, at once.
 /// </summary>
-internal sealed class EarlyConsole(Stream output)
+/// <param name="output">Where they go.</param>
+/// <param name="lines">Told of them.</param>
+/// <param name="logger">Told when they cannot go there.</param>
+internal sealed class EarlyConsole(Stream output, LastLines? lines = null, ILogger? logger = null)
 {
-    private const int LongestLine = 200;
     private const int Chunk = 64 * 1024;
-    private readonly StringBuilder _line = new();
-    private string _lastLine = "";
-
-    /// <summary>The last line that had any text in it.</summary>
-    public string LastLine => Printable(_line.ToString()) is { Length: > 0 } line ? line : _lastLine;
+    private bool _failed;
 
     public void Print(GuestMemory memory, ulong address)
     {
@@ -25,30 +24,25 @@ internal sealed class EarlyConsole(Stream output)
             var bytes = memory.Slice(address, (int)Math.Min(Chunk, memory.Limit - address));
             var end = bytes.IndexOf((byte)0);
             // Copied once: the guest could change it between the two uses.
-            var text = (end < 0 ? bytes : bytes[..end]).ToArray();
-            Remember(text);
-            output.Write(text);
+            Write((end < 0 ? bytes : bytes[..end]).ToArray());
             if (end >= 0)
                 break;
             address += Chunk;
         }
-        output.Flush();
     }
 
-    private void Remember(byte[] text)
+    private void Write(byte[] text)
     {
-        foreach (var c in Encoding.Latin1.GetString(text))
+        try
         {
-            if (c == '\n')
-            {
-                if (Printable(_line.ToString()) is { Length: > 0 } line)
-                    _lastLine = line;
-                _line.Clear();
-            }
-            else if (_line.Length < LongestLine)
-                _line.Append(c);
+            output.Write(text);
         }
+        catch (OutputException e)
+        {
+            if (!_failed)
+                logger?.LogWarning("early console output cannot be written ({Reason}); it is lost from here on", e.Reason);
+            _failed = true;
+        }
+        lines?.Add(text, _failed ? null : (output as StandardOutput)?.Handle);
     }
-
-    private static string Printable(string text) => new([.. text.Where(c => c is >= ' ' and <= '~')]);
 }

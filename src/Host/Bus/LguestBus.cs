@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Engines;
+using LguestPlug.Host.Plugins;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
 
@@ -26,7 +27,7 @@ internal sealed class LguestBus
         _logger = logger;
         _onFault = onFault;
         var shapes = devices.Select(d => new DeviceShape(
-            d.Runner.Name, d.Runner.Device.DeviceId, d.Runner.OfferedFeatures, d.Runner.Device.Config.Length, [.. d.Runner.Queues.Select(q => (int)q.Size)])).ToList();
+            d.Runner.Name, d.Runner.DeviceId, d.Runner.OfferedFeatures, d.Runner.ConfigLength, [.. d.Runner.Queues.Select(q => (int)q.Size)])).ToList();
         var layout = DevicePageLayout.Compute(memory.RamSize, shapes);
         _slots = [.. devices.Zip(shapes, layout.Places).Select(d => new Slot(d.First, d.Second, d.Third))];
         Limit = layout.Limit;
@@ -47,13 +48,16 @@ internal sealed class LguestBus
             slot.ExpectsDriverOk = false;
             slot.QueuesRegistered = false;
             DevicePageLayout.Write(_memory, slot.Place, slot.Shape);
-            slot.Runner.PlaceConfig(() => _memory.Slice(slot.Place.Config, slot.Shape.ConfigLength));
+            var description = PluginCall.Ask(slot.Runner.Name, () =>
+            {
+                slot.Runner.PlaceConfig(() => _memory.Slice(slot.Place.Config, slot.Shape.ConfigLength));
+                return slot.Runner.Device.Description;
+            });
             foreach (var (queue, place) in slot.Place.Queues.Index())
             {
                 _logger.LogInformation("Virtqueue page 0x{Page:x}", place.RingAddress);
                 slot.Runner.PlaceQueue(queue, _memory, new Vring(_memory, place.RingAddress, place.Size), () => _engine?.RaiseInterrupt(place.Irq));
             }
-            var description = slot.Runner.Device.Description;
             _logger.LogInformation("device {Number}: {Description}", number + 1, description.Length > 0 ? description : slot.Device.PluginName);
         }
     }
@@ -64,12 +68,23 @@ internal sealed class LguestBus
     /// <summary>Stops all devices: afterwards nothing of the bus uses the engine or guest memory.</summary>
     public void Detach()
     {
+        HostException? failure = null;
         foreach (var slot in _slots)
         {
-            Stop(slot);
+            try
+            {
+                Stop(slot);
+            }
+            catch (HostException e)
+            {
+                // The others must stop all the same.
+                failure ??= e;
+            }
             slot.Runner.RemoveConfig();
         }
         _engine = null;
+        if (failure is not null)
+            throw new HostException(failure.Message, failure.ExitCode, failure);
     }
 
     /// <summary>Handles a NOTIFY that no running queue has claimed.</summary>
@@ -173,7 +188,7 @@ internal sealed class LguestBus
     /// <summary>A plugin threw where the guest waits for it.</summary>
     private void EndOrDetach(Slot slot, Exception e)
     {
-        var fault = $"{slot.Runner.Name}: the plugin threw {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}";
+        var fault = PluginCall.Failure(slot.Runner.Name, e);
         if (_onFault == DeviceFaultPolicy.Stop)
             throw new HostException(fault, inner: e);
         _logger.LogWarning("{Fault}; the device is detached, the guest goes on without it", fault);

@@ -2,6 +2,7 @@
 using System.Numerics;
 using System.Text.Json.Serialization;
 using LguestPlug.Host.Bus;
+using LguestPlug.Host.Plugins;
 
 namespace LguestPlug.Host.Inspection;
 
@@ -77,11 +78,11 @@ internal sealed record DeviceModel
             Name = runner.Name,
             Plugin = device.Device.PluginName,
             TypeId = device.Shape.DeviceId,
-            Description = runner.Device.Description,
+            Description = PluginCall.Ask(runner.Name, () => runner.Device.Description),
             Descriptor = device.Place.Descriptor,
             Features = features,
             FeatureBits = [.. Enumerable.Range(0, BitOperations.Log2(features) + 1).Where(bit => (features >> bit & 1) != 0)],
-            Config = Convert.ToHexStringLower(runner.Device.Config.Span),
+            Config = PluginCall.Ask(runner.Name, () => Convert.ToHexStringLower(runner.Device.Config.Span)),
             Queues = [.. device.Place.Queues.Zip(runner.Queues, (place, queue) => new QueueModel(queue.Name, place.Size, place.Irq, place.RingAddress))],
             Options = options,
         };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.Host.Output;
 
@@ -28,11 +29,15 @@ internal sealed unsafe partial class StandardOutput : Stream
         // What came through execve is not close-on-exec; a descriptor of the runtime's own in the place of a closed one is.
         var flags = fcntl(descriptor, GetDescriptorFlags);
         _isOpen = flags >= 0 && (flags & CloseOnExec) == 0;
+        Handle = _isOpen ? new SafeFileHandle(descriptor, ownsHandle: false) : null;
     }
 
     public static StandardOutput Output { get; } = new(1);
 
     public static StandardOutput Error { get; } = new(2);
+
+    /// <summary>The descriptor, which is never closed; null where whoever started us gave us none.</summary>
+    public SafeFileHandle? Handle { get; }
 
     /// <summary>Whether a person may be looking.</summary>
     public bool IsTerminal => _isOpen && isatty(_descriptor) == 1;
@@ -91,7 +96,7 @@ internal sealed unsafe partial class StandardOutput : Stream
                         // Nobody reads any more, which is no reason to end.
                         return;
                     case var error:
-                        throw new IOException(Marshal.GetPInvokeErrorMessage(error));
+                        throw new OutputException(_descriptor == 1 ? "standard output" : "standard error", Marshal.GetPInvokeErrorMessage(error));
                 }
             }
         }

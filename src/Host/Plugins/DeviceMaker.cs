@@ -20,13 +20,28 @@ internal static class DeviceMaker
         }
         catch (Exception e)
         {
-            device?.Dispose();
+            Release(device);
+            while (e is System.Reflection.TargetInvocationException { InnerException: { } inner })
+                e = inner;
             throw e switch
             {
                 HostException => e,
-                DeviceSetupException => new HostException($"{request.Spelling}: {e.Message}", inner: e),
+                DeviceSetupException or InsufficientMemoryException => new HostException($"{request.Spelling}: {e.Message}", inner: e),
                 _ => new HostException($"{request.Spelling}: the plugin threw {e.GetType().Name}: {e.Message}", inner: e),
             };
+        }
+    }
+
+    /// <summary>Of a device that could not be made it is the reason that counts.</summary>
+    private static void Release(VirtioDevice? device)
+    {
+        try
+        {
+            device?.Dispose();
+        }
+        catch (Exception)
+        {
+            // A second line would only hide the first.
         }
     }
 }

@@ -17,6 +17,19 @@ internal sealed class HostSignals : IDisposable
     public HostSignals(StopRequests stop)
     {
         _stop = stop;
+        try
+        {
+            RegisterAll();
+        }
+        catch (TypeInitializationException e)
+        {
+            // The runtime waits for signals on a thread of its own, made with the first registration.
+            throw new HostException("no thread for signals: the system gives no more of them", inner: e);
+        }
+    }
+
+    private void RegisterAll()
+    {
         Register(PosixSignal.SIGINT, "SIGINT", ExitCode.Interrupted);
         Register(PosixSignal.SIGTERM, "SIGTERM", ExitCode.Terminated);
         Register(PosixSignal.SIGHUP, "SIGHUP", ExitCode.Hangup);

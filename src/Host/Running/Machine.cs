@@ -2,6 +2,7 @@
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Inspection;
+using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
@@ -23,7 +24,8 @@ internal sealed class Machine : IDisposable
     private readonly IReadOnlyList<string> _guestArguments;
 
     /// <param name="findPlugin">Gives the plugin of a name, or says why there is none.</param>
-    public Machine(LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EarlyConsole earlyConsole)
+    /// <param name="lines">Told of what the guest prints.</param>
+    public Machine(LaunchRequest request, StopRequests stop, ILoggerFactory loggers, Func<string, DevicePlugin> findPlugin, EarlyConsole earlyConsole, LastLines? lines = null)
     {
         _request = request;
         _logger = loggers.CreateLogger("launcher");
@@ -32,7 +34,8 @@ internal sealed class Machine : IDisposable
         {
             var plugins = request.Devices.Select(d => d.Name).Distinct().ToDictionary(name => name, findPlugin);
             _memory = AllocateMemory(request.MemoryBytes, request.DumpGuestCore);
-            _devices = new MachineDevices(stop, loggers, request.OnDeviceFault);
+            _devices = new MachineDevices(stop, loggers, request.OnDeviceFault, lines);
+            stop.Watch?.Culprit = () => _devices.Busy;
             foreach (var device in request.Devices)
             {
                 var plugin = plugins[device.Name];
@@ -85,7 +88,9 @@ internal sealed class Machine : IDisposable
     public void Dispose()
     {
         _devices?.Dispose();
-        _memory?.Dispose();
+        // Memory that a thread may still use must stay.
+        if (_devices is not { HasLostThread: true })
+            _memory?.Dispose();
         _images.Dispose();
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.InteropServices;
 using LguestPlug.Host.Bus;
 using LguestPlug.Host.CommandLine;
+using LguestPlug.Host.Output;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Virtio;
 using Microsoft.Extensions.Logging;
@@ -15,11 +17,16 @@ internal sealed class MachineDevices : IDisposable
     private readonly StopRequests _stop;
     private readonly DeviceFaultPolicy _onFault;
     private readonly ILoggerFactory _loggers;
+    private readonly LastLines? _lines;
     private readonly ILogger _logger;
+    private volatile string? _making;
+    private bool _disposed;
 
-    public MachineDevices(StopRequests stop, ILoggerFactory loggers, DeviceFaultPolicy onFault = DeviceFaultPolicy.Stop)
+    /// <param name="lines">Told of what the guest prints through the devices.</param>
+    public MachineDevices(StopRequests stop, ILoggerFactory loggers, DeviceFaultPolicy onFault = DeviceFaultPolicy.Stop, LastLines? lines = null)
     {
         _stop = stop;
+        _lines = lines;
         _onFault = onFault;
         _loggers = loggers;
         _logger = loggers.CreateLogger("device");
@@ -28,7 +35,14 @@ internal sealed class MachineDevices : IDisposable
     public IReadOnlyList<BusDevice> All => _devices;
 
     /// <summary>What to tell about devices the guest never started.</summary>
-    public IEnumerable<string> HelpForUnused => _devices.Where(d => !d.Runner.WasEverStarted).Select(d => d.Runner.Device.HelpIfUnused).OfType<string>().Distinct();
+    public IEnumerable<string> HelpForUnused =>
+        _devices.Where(d => !d.Runner.WasEverStarted).Select(d => PluginCall.Text(d.Runner.Name, () => d.Runner.Device.HelpIfUnused)).OfType<string>().Distinct();
+
+    /// <summary>Which plugin has the main thread right now, and in what; null if none. Any thread.</summary>
+    public string? Busy => _making is { } name ? $"{name}: its plugin has not returned from Create" : _devices.ToArray().Select(d => d.Runner.Calling).FirstOrDefault(c => c is not null);
+
+    /// <summary>Whether a plugin's thread could not be stopped: it may go on using guest memory.</summary>
+    public bool HasLostThread => _devices.Any(d => d.Runner.HasLostThread);
 
     public void Add(DeviceRequest request, DevicePlugin plugin)
     {
@@ -36,27 +50,42 @@ internal sealed class MachineDevices : IDisposable
         _namesTaken[request.Name] = number + 1;
         var name = $"{request.Name}{number}";
         var context = new Context(this, name, _loggers.CreateLogger(name));
+        _making = name;
         context.Runner = DeviceMaker.Make(
             request, plugin, context, device => new VirtioDeviceRunner(name, device, _logger, EndOrDetach));
+        _making = null;
         _devices.Add(new(request.Name, context.Runner));
     }
 
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         foreach (var (_, runner) in Enumerable.Reverse(_devices))
         {
-            try
-            {
-                runner.Dispose();
-                runner.Device.Dispose();
-            }
-            catch (Exception e)
-            {
-                // The others must be released all the same: a terminal restored, a file flushed.
-                _logger.LogError(e, "{Device} could not be released", runner.Name);
-            }
+            Release(runner, runner.Dispose);
+            // A device that is still in use is left to the end of the process.
+            if (!runner.HasLostThread)
+                Release(runner, runner.DisposeDevice);
         }
-        _devices.Clear();
+    }
+
+    private void Release(VirtioDeviceRunner runner, Action release)
+    {
+        try
+        {
+            release();
+        }
+        catch (TimeoutException)
+        {
+            // Told when it was to stop.
+        }
+        catch (Exception e)
+        {
+            // The others must be released all the same: a terminal restored, a file flushed.
+            _logger.LogError("{Device} could not be released: {Reason}", runner.Name, $"the plugin threw {e.GetType().Name}: {e.Message}");
+        }
     }
 
     private void EndOrDetach(DeviceFault fault)
@@ -78,5 +107,7 @@ internal sealed class MachineDevices : IDisposable
         public void RequestStop(string reason) => owner._stop.Stop(new(reason, ExitCode.Interrupted));
 
         public void ConfigChanged() => Runner?.UpdateConfig();
+
+        public void GuestPrinted(ReadOnlySpan<byte> text, SafeHandle? writtenTo) => owner._lines?.Add(text, writtenTo);
     }
 }

@@ -7,6 +7,9 @@ namespace LguestPlug.Host.Running;
 /// <param name="IsGuestDeath">Whether the guest came to a bad end, so that hints may help.</param>
 internal sealed record Outcome(string Message, int ExitCode, bool IsGuestDeath = false)
 {
+    /// <summary>Whether somebody will want to know what the guest said before.</summary>
+    public bool IsBadEnd => IsGuestDeath || ExitCode == Host.ExitCode.HostError;
+
     /// <summary>What might help: the help of devices the guest never started.</summary>
     public IReadOnlyList<string> Hints { get; init; } = [];
 

@@ -4,36 +4,28 @@ using LguestPlug.Host.Output;
 
 namespace LguestPlug.Host.Running;
 
-/// <summary>Tells the user how it ended: the reason always, hints only where a person reads them and does not know already.</summary>
-internal sealed class OutcomeReport(StderrLoggerProvider output, bool verbose)
+/// <summary>Tells the user how it ended: the reason always, what the guest last said where that shows nowhere else, hints only where a person reads them.</summary>
+internal sealed class OutcomeReport(StderrLoggerProvider output, LastLines lines, bool verbose)
 {
-    // Looked up at the start: at the end /proc may be out of reach.
-    private readonly bool _guestIsRightAbove = SamePlace("/proc/self/fd/1", "/proc/self/fd/2");
-
-    public void Write(Outcome outcome, string lastGuestLine)
+    public void Write(Outcome outcome)
     {
+        if (outcome.IsBadEnd)
+            WriteLastLines();
         output.WriteLine($"lguest: {outcome.Message}");
-        if (!outcome.IsGuestDeath)
-            return;
-        // Where the guest's words go to the same place, its last line is right above.
-        if (lastGuestLine.Length > 0 && (verbose || !_guestIsRightAbove))
-            output.WriteLine($"lguest: the guest's last line: {lastGuestLine}");
-        if (verbose || StandardOutput.Error.IsTerminal)
+        if (outcome.IsGuestDeath && (verbose || StandardOutput.Error.IsTerminal))
         {
             foreach (var hint in outcome.Hints)
                 output.WriteLine($"lguest: {hint}");
         }
     }
 
-    private static bool SamePlace(string one, string other)
+    /// <summary>What the guest last said, ahead of the reason of a bad end.</summary>
+    public void WriteLastLines()
     {
-        try
-        {
-            return File.ResolveLinkTarget(one, returnFinalTarget: false)?.Name == File.ResolveLinkTarget(other, returnFinalTarget: false)?.Name;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return true;
-        }
+        if (lines.Read() is not { Count: > 0 } last)
+            return;
+        output.WriteLine("lguest: the guest's last lines:");
+        foreach (var line in last)
+            output.WriteLine($"lguest: | {line}");
     }
 }

@@ -17,6 +17,9 @@ internal sealed class StopRequests
     private readonly Lock _gate = new();
     private IEngine? _engine;
 
+    /// <summary>Sees to it that an order is obeyed.</summary>
+    public EndWatch? Watch { get; init; }
+
     /// <summary>The first order, if any.</summary>
     public StopReason? Reason { get; private set; }
 
@@ -27,6 +30,7 @@ internal sealed class StopRequests
             Reason ??= reason;
             _engine?.RequestStop();
         }
+        Watch?.Begin(Reason.Message, Reason.ExitCode);
     }
 
     /// <summary>From now on orders go to this engine, earlier ones too.</summary>

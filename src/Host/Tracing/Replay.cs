@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
+using System.Runtime.InteropServices;
 using LguestPlug.Host.CommandLine;
 using LguestPlug.Host.Plugins;
 using LguestPlug.Testing;
@@ -191,5 +192,7 @@ internal sealed class Replay
         public void RequestStop(string reason) => kit.RequestStop(reason);
 
         public void ConfigChanged() => kit.ConfigChanged();
+
+        public void GuestPrinted(ReadOnlySpan<byte> text, SafeHandle? writtenTo) => kit.GuestPrinted(text, writtenTo);
     }
 }
