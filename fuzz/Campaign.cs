@@ -98,7 +98,7 @@ internal static class Campaign
     private static void Fuzz(string copy, string target, string results, TimeSpan processorTime)
     {
         var start = new ProcessStartInfo("afl-fuzz") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var word in (string[])["-i", Corpus.Folder(target), "-o", results, "-t", "20000", "-m", "none", "--", DotnetHost(), Path.Combine(copy, Program), UnderAfl, target])
+        foreach (var word in (string[])["-i", Corpus.Folder(target), "-o", results, "-t", "120000", "-m", "none", "--", DotnetHost(), Path.Combine(copy, Program), UnderAfl, target])
             start.ArgumentList.Add(word);
 
         // It would look for its own traces in the program, want to see its crashes as core files, and choose a processor for itself.

@@ -7,7 +7,7 @@ namespace LguestPlug.Fuzz;
 
 /// <summary>
 /// A machine of 1 MiB whose memory the fuzzer fills: code is emitted at <see cref="Entry"/>, page tables, shared data and handlers have
-/// fixed places. It runs for some ten thousand instructions, or until it does nothing any more.
+/// fixed places. It runs for some thousand instructions, or until it does nothing any more.
 /// </summary>
 internal sealed class FuzzedGuest : IDisposable
 {
@@ -17,8 +17,8 @@ internal sealed class FuzzedGuest : IDisposable
 
     // Offsets in the shared data (layout of 3.1), besides those that only the hypervisor writes.
     private const uint Blocked = 4, RingStatus = 24, Ring = 88, KernelAddress = 1384, SystemCallVector = 1388;
-    private const int Tick = 1, TicksOfSilence = 6, MostRuns = 64, HangSeconds = 20;
-    private const long EnoughInstructions = 30_000;
+    private const int Tick = 1, TicksOfSilence = 6, MostRuns = 64, HangSeconds = 60;
+    private const long EnoughInstructions = 3000;
 
     private readonly SurroundedMemory _memory = new((int)Pages << 12);
     private readonly Timer _timer;
