@@ -158,6 +158,20 @@ public sealed class ConsoleDeviceTests : IDisposable
         Assert.Equal(["console output cannot be written (Broken pipe); it is lost from here on"], _context.Warnings);
     }
 
+    /// <summary>The host may have to show it when the guest dies, and where it went tells whether it has been seen.</summary>
+    [Fact]
+    public void TellsTheHostWhatIsPrintedAndWhereTo()
+    {
+        using TestDriver driver = Start();
+        Print(driver, "seen"u8);
+        Assert.Equal("seen", ReadScreen(4));
+        _screen.Dispose();
+        Print(driver, "lost"u8);
+        Print(driver, "too"u8);
+        Assert.Equal(["seen", "lost", "too"], _context.Printed.Select(p => p.Text));
+        Assert.Equal([true, false, false], _context.Printed.Select(p => p.WrittenTo is not null));
+    }
+
     [Fact]
     public void PrintsIntoAFile()
     {

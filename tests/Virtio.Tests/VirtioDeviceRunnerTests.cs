@@ -286,6 +286,28 @@ public class VirtioDeviceRunnerTests
         bench.Reset();
     }
 
+    /// <summary>On the service's own thread nobody could catch it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WhatIsRegisteredWithStoppingMayThrow(bool afterAFault)
+    {
+        using var registered = new ManualResetEventSlim();
+        using RunnerBench bench = new RunnerBench(new LambdaDevice(queue =>
+        {
+            queue.Stopping.Register(() => throw new NotSupportedException("at the end"));
+            registered.Set();
+            if (afterAFault)
+                throw new NotSupportedException("at work");
+            queue.Take();
+        })).Start();
+        Assert.True(registered.Wait(TimeSpan.FromSeconds(30)));
+        if (afterAFault)
+            Assert.Equal("test0: queue q0: the plugin threw NotSupportedException: at work", bench.WaitForFault().ToString());
+        bench.Reset();
+        Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
+    }
+
     [Fact]
     public void ADeviceMayFaultItsDriver()
     {

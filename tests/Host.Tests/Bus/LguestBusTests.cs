@@ -192,6 +192,26 @@ public sealed class LguestBusTests : IDisposable
         Assert.Equal(1, _memory.Slice(Ring + 8192 + 2, 1)[0]);
     }
 
+    /// <summary>Or its services would use an engine and memory that are gone.</summary>
+    [Fact]
+    public void A_plugin_that_throws_when_reset_does_not_keep_the_others_running()
+    {
+        using var bad = new VirtioDeviceRunner("bad0", new FakeDevice(9) { ThrowOnReset = new InvalidOperationException("no luck") }, _log, _ => { });
+        var good = new FakeDevice(9);
+        using var other = new VirtioDeviceRunner("good0", good, _log, _ => { });
+        var bus = new LguestBus(_memory, [new("bad", bad), new("good", other)], _early, _log);
+        bus.LayOut();
+        bus.Attach(_engine);
+        foreach (var place in bus.Devices.Select(d => d.Place))
+        {
+            _memory.Slice(place.Status, 1)[0] = 3;
+            bus.HandleNotify((uint)place.Descriptor);
+        }
+        Assert.Equal("bad0: the plugin threw InvalidOperationException: no luck", Assert.Throws<HostException>(bus.Detach).Message);
+        Assert.Equal(DeviceRunState.Stopped, other.State);
+        Assert.Equal("reset", good.Events[^1]);
+    }
+
     [Fact]
     public void A_ring_notified_before_the_device_runs_is_fatal() =>
         Assert.Equal("Notification on thing before setup!", Assert.Throws<HostException>(() => _bus.HandleNotify(Ring)).Message);
