@@ -33,6 +33,9 @@ public sealed class DryRunTests : IDisposable
         Assert.Equal(exitCode, code);
     }
 
+    /// <summary>Of puppy, as its ELF header has it.</summary>
+    private static uint Entry => BitConverter.ToUInt32(File.ReadAllBytes(LguestProcess.Puppy), 24);
+
     [Fact]
     public void The_table_tells_the_machine_and_its_devices()
     {
@@ -41,7 +44,7 @@ public sealed class DryRunTests : IDisposable
             $"""
             Memory:       64 MB
             Page limit:   16397 (0x400d)
-            Entry point:  0x103010
+            Entry point:  0x{Entry:x}
             Kernel:       {LguestProcess.Puppy}
             Initrd:       -
             Command line: run=panic two
@@ -82,13 +85,13 @@ public sealed class DryRunTests : IDisposable
 
     [Theory]
     [InlineData("{{ page_limit }}", "16397")]
-    [InlineData("{{ entry_point | math.format 'x' }}", "103010")]
+    [InlineData("{{ entry_point }}", "ENTRY")]
     [InlineData("{{ for d in devices }}{{ d.name }};{{ end }}", "rng0;block0;console0;")]
     [InlineData("{{ devices[1].plugin }} {{ devices.block[0].index }} {{ devices.rng.size }}", "block 1 1")]
     [InlineData("{{ devices.block[0].options.read_only }}{{ if devices.block[0].options.serial }}s{{ end }}", "true")]
     [InlineData("{{ if initrd }}rd{{ else }}none{{ end }}", "none")]
     public void A_template_sees_the_same_names(string template, string expected) =>
-        Assert.Equal(expected, Format(template, "--rng", "--device", $"block,{_scratch.Disk(512)},read-only"));
+        Assert.Equal(expected.Replace("ENTRY", $"{Entry}", StringComparison.Ordinal), Format(template, "--rng", "--device", $"block,{_scratch.Disk(512)},read-only"));
 
     [Theory]
     [InlineData("{{ if }}", "--format: Error while parsing if statement: ")]

@@ -103,6 +103,9 @@ public sealed class UnaskablePlugin : DevicePlugin<UnmakableOptions>
 /// <summary>To the guest a random source, whose bytes are all 0.</summary>
 internal sealed class FaultyDevice(Where where, How how) : VirtioDevice
 {
+    /// <summary>On stderr, so that a test knows when.</summary>
+    private const string Farewell = "faulty: not coming back";
+
     public override ushort DeviceId => Fail(Where.DeviceId, (ushort)4);
 
     public override ulong Features => Fail(Where.Features, 0ul);
@@ -146,9 +149,11 @@ internal sealed class FaultyDevice(Where where, How how) : VirtioDevice
             case How.Throw:
                 throw new InvalidOperationException("as asked for");
             case How.Hang:
+                Console.Error.WriteLine(Farewell);
                 Thread.Sleep(Timeout.Infinite);
                 break;
             case How.Spin:
+                Console.Error.WriteLine(Farewell);
                 while (true)
                     Thread.SpinWait(1);
             default:
