@@ -108,6 +108,7 @@ public sealed partial class DurabilityTests : IDisposable
         Assert.Equal("2 sectors written from 3\nflush: I/O error\npuppy: disk flush failed\n", output.Replace("\r", "", StringComparison.Ordinal));
         Assert.Equal(
             $"lguest: cannot flush '{cut.Path}': Input/output error; the guest gets an I/O error, later ones are not reported\n"
+            + "lguest: the guest's last lines:\nlguest: | 2 sectors written from 3\nlguest: | flush: I/O error\nlguest: | puppy: disk flush failed\n"
             + "lguest: CRASH: puppy: disk flush failed\n",
             errors);
         Assert.Equal(4, code);
