@@ -42,6 +42,13 @@ public class PropertyTests
                 int place = 0;
                 foreach ((int page, int offset, int size, _) in segments)
                 {
+                    // As the C launcher's mapping did: the rest of an aligned segment's last page covers what was there before.
+                    if (segments.Skip(place + 1).Any(later => later.Offset == 0 && later.Page < page + 1 + ((offset + size) / 4096) && later.Page + (later.FileSize / 4096) >= page))
+                    {
+                        place++;
+                        continue;
+                    }
+
                     ReadOnlySpan<byte> there = memory.Bytes.Slice((page * 4096) + offset, size);
                     Assert.True(there.SequenceEqual(Content(place, size)), $"the segment at page {page} is not what is in the file");
                     place++;

@@ -61,15 +61,8 @@ internal sealed unsafe class GuestRam
             done += (ulong)part;
         }
         var rest = (PageSize - (length % PageSize)) % PageSize;
-        if (length > 0 && address % PageSize == 0 && offset % PageSize == 0 && !IsClaimedBehind(address, length))
+        if (length > 0 && address % PageSize == 0 && offset % PageSize == 0)
             _ = file.Read(offset + length, Slice(address + length, rest));
-    }
-
-    /// <summary>Whether another part of the image begins in the page where this one ends: it may be in place already.</summary>
-    private bool IsClaimedBehind(ulong address, ulong length)
-    {
-        var end = (address + length + PageSize - 1) / PageSize * PageSize;
-        return _claims.Exists(other => other.Start > address && other.Start < end);
     }
 
     private Span<byte> Slice(ulong address, ulong length)

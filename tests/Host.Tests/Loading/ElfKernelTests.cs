@@ -38,22 +38,6 @@ public sealed class ElfKernelTests : IDisposable
         Assert.True(_guest.Bytes[..0x100000].IndexOfAnyExcept((byte)0) < 0);
     }
 
-    /// <summary>Found by a property test: the mapping of the second covered the first.</summary>
-    [Fact]
-    public void A_page_aligned_segment_leaves_another_in_its_last_page_alone()
-    {
-        var image = new ElfImage { Entry = 0x100000 };
-        image.Segments.Add(new(0x2F00, 0x100F00, 0x200, 0x200));
-        image.Segments.Add(new(0x1000, 0x100000, 0x800, 0x800));
-        image.Content.Add((0x2F00, Pattern(0x200, 1)));
-        image.Content.Add((0x1000, Pattern(0x800, 2)));
-
-        Load(image);
-
-        Assert.Equal(Pattern(0x200, 1), _guest.Bytes.Slice(0x100F00, 0x200).ToArray());
-        Assert.Equal(Pattern(0x800, 2), _guest.Bytes.Slice(0x100000, 0x800).ToArray());
-    }
-
     [Fact]
     public void An_unaligned_segment_is_read_exactly()
     {
