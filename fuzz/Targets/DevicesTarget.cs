@@ -20,9 +20,8 @@ internal sealed partial class DevicesTarget : FuzzTarget
 {
     private const int Kinds = 5, Pages = 64, LimitPages = 60, Page = GuestMemory.PageSize, RingPages = 16, MaximumSteps = 128, MaximumServices = 64;
     private const int DiskBytes = 64 * 512, NewNetwork = 0x40000000;
-    private const byte Untouched = 0xA5;
 
-    private readonly GuestMemory _memory = GuestMemory.Allocate(Pages * Page, 0);
+    private readonly DriverMemory _memory = new(Pages, LimitPages);
     private readonly QueueSignals _signals = new();
     private readonly MemoryFile _disk = new("disk"), _input = new("keyboard"), _output = new("screen");
     private readonly byte[] _diskContent = [.. Enumerable.Range(0, DiskBytes).Select(i => (byte)(i / 512))];
@@ -48,12 +47,8 @@ internal sealed partial class DevicesTarget : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        _memory.Limit = _memory.Size;
-        Span<byte> all = _memory.Slice(0, Pages * Page);
-        all.Clear();
-        Span<byte> beyond = all[(LimitPages * Page)..];
-        beyond.Fill(Untouched);
-        _memory.Limit = LimitPages * Page;
+        _memory.Clear();
+        Span<byte> all = _memory.Bytes;
         _disk.Content = _diskContent;
         _output.Content = [];
         _next = RingPages * Page;
@@ -89,8 +84,7 @@ internal sealed partial class DevicesTarget : FuzzTarget
                 _device.Dispose();
         }
 
-        if (beyond.ContainsAnyExcept(Untouched))
-            throw new FuzzDefectException("a byte above the limit was written");
+        _memory.CheckBeyond();
 
         if (_disk.Length != DiskBytes)
             throw new FuzzDefectException($"the disk has {_disk.Length} bytes now");
@@ -140,9 +134,9 @@ internal sealed partial class DevicesTarget : FuzzTarget
         _queues = new EagerQueue[_rings.Length];
         for (int i = 0; i < _rings.Length; i++)
         {
-            _rings[i] = new Vring(_memory, address, _device.Queues[i].Size);
+            _rings[i] = new Vring(_memory.Guest, address, _device.Queues[i].Size);
             _rings[i].Clear();
-            _queues[i] = new EagerQueue(new Virtqueue(_device.Queues[i].Name, _memory, _rings[i], new VirtqueueState(), _signals, static () => { }, _accepted));
+            _queues[i] = new EagerQueue(new Virtqueue(_device.Queues[i].Name, _memory.Guest, _rings[i], new VirtqueueState(), _signals, static () => { }, _accepted));
             address += (ulong)(Vring.PageCount(_rings[i].Size) * Page);
         }
     }
@@ -169,7 +163,7 @@ internal sealed partial class DevicesTarget : FuzzTarget
                 int index = reader.UInt16() % _rings[queue].Size;
                 ulong address = (reader.Byte() & 7) != 0 ? (ulong)reader.UInt16() * 4 : reader.UInt64();
                 uint length = (reader.Byte() & 7) != 0 ? reader.UInt16() : reader.UInt32();
-                SetDescriptor(all, (int)_rings[queue].Address + (index * 16), address, length, reader.Byte(), reader.Byte());
+                _memory.SetDescriptor((int)_rings[queue].Address + (index * 16), address, length, reader.Byte(), reader.Byte());
                 break;
             case 8:
                 Publish(queue, reader.UInt16(), all);
@@ -206,11 +200,11 @@ internal sealed partial class DevicesTarget : FuzzTarget
             int start = Take(length);
             reader.Bytes(Math.Min(length, shape >> 4)).CopyTo(all[start..]);
             int flags = ((shape & 1) != 0 ? 2 : 0) | (i + 1 < pieces ? 1 : 0);
-            SetDescriptor(all, table + ((first + i) * 16), (ulong)start, (uint)length, (ushort)flags, (ushort)(first + i + 1));
+            _memory.SetDescriptor(table + ((first + i) * 16), (ulong)start, (uint)length, (ushort)flags, (ushort)(first + i + 1));
         }
 
         if (isIndirect)
-            SetDescriptor(all, (int)_rings[queue].Address, (ulong)table, (uint)(pieces * 16), 4, 0);
+            _memory.SetDescriptor((int)_rings[queue].Address, (ulong)table, (uint)(pieces * 16), 4, 0);
 
         Publish(queue, (ushort)first, all);
     }
@@ -248,14 +242,6 @@ internal sealed partial class DevicesTarget : FuzzTarget
             queue.GoOn();
         else
             Restart();
-    }
-
-    private static void SetDescriptor(Span<byte> all, int at, ulong address, uint length, ushort flags, ushort next)
-    {
-        BitConverter.TryWriteBytes(all[at..], address);
-        BitConverter.TryWriteBytes(all[(at + 8)..], length);
-        BitConverter.TryWriteBytes(all[(at + 12)..], flags);
-        BitConverter.TryWriteBytes(all[(at + 14)..], next);
     }
 
     [LibraryImport("libc", SetLastError = true)]

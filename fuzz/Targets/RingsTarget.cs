@@ -11,24 +11,19 @@ namespace LguestPlug.Fuzz.Targets;
 internal sealed class RingsTarget : FuzzTarget
 {
     private const int Pages = 16, LimitPages = 14, Page = GuestMemory.PageSize, MaximumSteps = 256;
-    private const byte Untouched = 0xA5;
 
-    private readonly GuestMemory _memory = GuestMemory.Allocate(Pages * Page, 0);
+    private readonly DriverMemory _memory = new(Pages, LimitPages);
     private readonly QueueSignals _signals = new();
     private readonly byte[] _buffer = new byte[2 * Page];
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        _memory.Limit = _memory.Size;
-        Span<byte> all = _memory.Slice(0, Pages * Page);
-        all.Clear();
-        Span<byte> beyond = all[(LimitPages * Page)..];
-        beyond.Fill(Untouched);
-        _memory.Limit = LimitPages * Page;
+        _memory.Clear();
+        Span<byte> all = _memory.Bytes;
 
         var reader = new InputReader(input);
-        var ring = new Vring(_memory, 0, 1 << (reader.Byte() % 7));
-        var queue = new Virtqueue("fuzzed", _memory, ring, new VirtqueueState(), _signals, static () => { });
+        var ring = new Vring(_memory.Guest, 0, 1 << (reader.Byte() % 7));
+        var queue = new Virtqueue("fuzzed", _memory.Guest, ring, new VirtqueueState(), _signals, static () => { });
         var inHand = new List<DescriptorChain>();
         try
         {
@@ -41,8 +36,7 @@ internal sealed class RingsTarget : FuzzTarget
                 throw new FuzzDefectException($"the message is not one line: {e.Message}");
         }
 
-        if (beyond.ContainsAnyExcept(Untouched))
-            throw new FuzzDefectException("a byte above the limit was written");
+        _memory.CheckBeyond();
     }
 
     private void Step(ref InputReader reader, Virtqueue queue, Vring ring, List<DescriptorChain> inHand, Span<byte> all)
@@ -92,7 +86,7 @@ internal sealed class RingsTarget : FuzzTarget
                 int index = reader.Byte() % ring.Size;
                 ulong address = (reader.Byte() & 7) != 0 ? (ulong)(reader.UInt16() % (LimitPages * Page)) : reader.UInt64();
                 uint length = (reader.Byte() & 7) != 0 ? reader.Byte() * 16u : reader.UInt32();
-                SetDescriptor(all, index * 16, address, length, reader.Byte(), reader.Byte());
+                _memory.SetDescriptor(index * 16, address, length, reader.Byte(), reader.Byte());
                 break;
             case 11:
                 // The next head, and the index moved on.
@@ -107,19 +101,11 @@ internal sealed class RingsTarget : FuzzTarget
             case 14:
                 // A descriptor of a table that another one may name as indirect.
                 int place = (Page * 8) + (reader.Byte() * 16);
-                SetDescriptor(all, place, reader.UInt16() % (ulong)(LimitPages * Page), reader.Byte() * 16u, reader.Byte(), reader.Byte());
+                _memory.SetDescriptor(place, reader.UInt16() % (ulong)(LimitPages * Page), reader.Byte() * 16u, reader.Byte(), reader.Byte());
                 break;
             default:
                 break;
         }
-    }
-
-    private static void SetDescriptor(Span<byte> all, int at, ulong address, uint length, ushort flags, ushort next)
-    {
-        BitConverter.TryWriteBytes(all[at..], address);
-        BitConverter.TryWriteBytes(all[(at + 8)..], length);
-        BitConverter.TryWriteBytes(all[(at + 12)..], flags);
-        BitConverter.TryWriteBytes(all[(at + 14)..], next);
     }
 
     protected override void Dispose(bool disposing)
