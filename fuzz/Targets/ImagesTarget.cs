@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Runtime.InteropServices;
 using LguestPlug.Host;
 using LguestPlug.Host.Loading;
 using Microsoft.Extensions.Logging.Abstractions;
-using Tmds.Linux;
 
 namespace LguestPlug.Fuzz.Targets;
 
