@@ -7,6 +7,9 @@ namespace LguestPlug.EndToEnd.Tests;
 /// </summary>
 internal sealed class LinuxGuest(LguestProcess process)
 {
+    /// <summary>Its memory, in MiB.</summary>
+    public const int Megabytes = 128;
+
     private const string NoKernel = "(none)";
 
     public static TheoryData<string> Kernels =>
@@ -23,7 +26,7 @@ internal sealed class LinuxGuest(LguestProcess process)
 
     /// <summary>The command line that boots it with these options in front.</summary>
     public static string[] Arguments(string kernel, params string[] options) =>
-        [.. options, "--initrd=" + Initrd(kernel), "128", kernel, "console=hvc0", "panic=-1"];
+        [.. options, "--initrd=" + Initrd(kernel), $"{Megabytes}", kernel, "console=hvc0", "panic=-1"];
 
     public void WaitForPrompt() => process.WaitFor("# ");
 

@@ -23,9 +23,9 @@ public sealed class RebootingLinuxTests : IDisposable
             guest.Reboot();
             guest.Run("dd if=/dev/vda of=/dev/null bs=64k && head -c 32 /dev/hwrng > /dev/null");
             if (reboot == Settled)
-                early = ProcessResources.Of(process.Id);
+                early = ProcessResources.Of(process.Id, LinuxGuest.Megabytes);
         }
-        var late = ProcessResources.Of(process.Id);
+        var late = ProcessResources.Of(process.Id, LinuxGuest.Megabytes);
         guest.PowerOff();
         ProcessResources.AssertNoGrowth(early!, late);
         TestContext.Current.TestOutputHelper?.WriteLine($"{early} after {Settled} reboots, {late} after {Reboots}");

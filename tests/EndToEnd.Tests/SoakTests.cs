@@ -82,7 +82,6 @@ public sealed class SoakTests : IDisposable
 
     private string Linux(string kernel)
     {
-        const int Megabytes = 128;
         using var process = LguestProcess.StartInOwnNetwork(
             LinuxGuest.Arguments(kernel, "--block=" + _scratch.Disk(16 << 20, seed: 3), "--rng", "--tunnet=192.168.19.1"));
         var guest = new LinuxGuest(process);
@@ -95,7 +94,7 @@ public sealed class SoakTests : IDisposable
         }
 
         SetUp();
-        return Soak("Linux", process, Megabytes, round =>
+        return Soak("Linux", process, LinuxGuest.Megabytes, round =>
         {
             guest.Run($"dd if=/dev/urandom of=/mnt/r bs=64k count=16 2>/dev/null && dd if=/mnt/r of=/dev/vda bs=64k seek={round % 200} conv=fsync 2>/dev/null");
             guest.Run($"echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda bs=64k skip={round % 200} count=16 2>/dev/null | cmp - /mnt/r");
@@ -113,7 +112,7 @@ public sealed class SoakTests : IDisposable
     private string Soak(string name, LguestProcess process, int megabytes, Action<int> load)
     {
         var clock = Stopwatch.StartNew();
-        Figures? early = null;
+        ProcessResources? early = null;
         TimeSpan longest = default;
         var rounds = 0;
 
@@ -126,46 +125,14 @@ public sealed class SoakTests : IDisposable
             longest = took > longest ? took : longest;
             Assert.True(took < s_stall, $"{name}: round {rounds} took {took.TotalSeconds:f0} s");
             if (early is null && rounds >= WarmUpRounds && (clock.Elapsed > Duration / 10 && (rounds > RoundsBeforeReboot + WarmUpRounds || Duration.TotalMinutes < 10)))
-                early = Figures.Of(process.Id, megabytes);
+                early = ProcessResources.Of(process.Id, megabytes);
         }
 
         if (early is null)
             return $"{name}: given up";
-        var late = Figures.Of(process.Id, megabytes);
+        var late = ProcessResources.Of(process.Id, megabytes);
         var report = $"{name}: {rounds} rounds in {clock.Elapsed.TotalMinutes:f1} min, the longest {longest.TotalSeconds:f1} s; {early}, then {late}";
-        Figures.AssertNoGrowth(early, late, report);
+        ProcessResources.AssertNoGrowth(early, late);
         return report;
-    }
-
-    /// <summary>What the process holds, and how much memory besides the guest's own.</summary>
-    private sealed record Figures(ProcessResources Resources, int OwnMemoryKilobytes)
-    {
-        // What was compiled, collected and translated goes up and down by so much.
-        private const int Tolerance = 24 * 1024;
-
-        public override string ToString() =>
-            $"{OwnMemoryKilobytes / 1024} MiB besides the guest's, {Resources.Descriptors} descriptors, {Resources.Threads} threads, {Resources.Mappings} mappings";
-
-        public static Figures Of(int process, int megabytes)
-        {
-            int own = 0, size = 0;
-            foreach (var line in File.ReadLines($"/proc/{process}/smaps"))
-            {
-                if (line.StartsWith("Size:", StringComparison.Ordinal))
-                    size = Kilobytes(line);
-                else if (line.StartsWith("Rss:", StringComparison.Ordinal) && (size < megabytes << 10 || size > (megabytes + 1) << 10))
-                    own += Kilobytes(line);
-            }
-
-            return new(ProcessResources.Of(process), own);
-        }
-
-        public static void AssertNoGrowth(Figures early, Figures late, string report)
-        {
-            ProcessResources.AssertNoGrowth(early.Resources, late.Resources);
-            Assert.True(late.OwnMemoryKilobytes <= early.OwnMemoryKilobytes + Tolerance, report);
-        }
-
-        private static int Kilobytes(string line) => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 }

@@ -106,6 +106,8 @@ internal sealed class FaultyDevice(Where where, How how) : VirtioDevice
     /// <summary>On stderr, so that a test knows when.</summary>
     private const string Farewell = "faulty: not coming back";
 
+    private bool _isRegistered;
+
     public override ushort DeviceId => Fail(Where.DeviceId, (ushort)4);
 
     public override ulong Features => Fail(Where.Features, 0ul);
@@ -163,7 +165,10 @@ internal sealed class FaultyDevice(Where where, How how) : VirtioDevice
 
     private void Serve(IVirtqueue queue)
     {
-        using var registration = queue.Stopping.Register(() => Fail(Where.Stopping));
+        // Once for all calls: between two of them the stop would not find it.
+        if (!_isRegistered)
+            _ = queue.Stopping.Register(() => Fail(Where.Stopping));
+        _isRegistered = true;
         if (queue.Take() is not { } chain)
             return;
         Fail(Where.Service);
