@@ -2,6 +2,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using LguestPlug.Tests;
 using Microsoft.Win32.SafeHandles;
 
 namespace LguestPlug.EndToEnd.Tests;
@@ -63,32 +64,18 @@ internal sealed unsafe partial class PowerCutDisk : IDisposable
         const uint Recursive = 1 << 14, Private = 1 << 18, NoSetUserId = 2, NoDevices = 4;
         const int ReadWriteCloseOnExec = 0x80002;
 
-        Exception? failure = null;
-        var thread = new Thread(() =>
+        OwnThread.Run(() =>
         {
-            try
-            {
-                Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to mount a file system");
-                Assert.SkipUnless(File.Exists("/dev/fuse"), "needs /dev/fuse");
-                var connection = new SafeFileHandle(open("/dev/fuse", ReadWriteCloseOnExec), ownsHandle: true);
-                Assert.SkipWhen(connection.IsInvalid, "needs to open /dev/fuse");
-                Assert.SkipUnless(unshare(NewMounts) == 0 && mount("none", "/", null, Recursive | Private, null) == 0, "needs mount namespaces");
-                var options = $"fd={connection.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
-                Assert.SkipUnless(mount("power-cut", folder, "fuse", NoSetUserId | NoDevices, options) == 0, "needs to mount a FUSE file system");
-                using var disk = new PowerCutDisk(connection, folder, bytes);
-                test(disk);
-            }
-#pragma warning disable CA1031 // It goes on to the test's own thread.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                failure = exception;
-            }
+            Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to mount a file system");
+            Assert.SkipUnless(File.Exists("/dev/fuse"), "needs /dev/fuse");
+            var connection = new SafeFileHandle(open("/dev/fuse", ReadWriteCloseOnExec), ownsHandle: true);
+            Assert.SkipWhen(connection.IsInvalid, "needs to open /dev/fuse");
+            Assert.SkipUnless(unshare(NewMounts) == 0 && mount("none", "/", null, Recursive | Private, null) == 0, "needs mount namespaces");
+            var options = $"fd={connection.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
+            Assert.SkipUnless(mount("power-cut", folder, "fuse", NoSetUserId | NoDevices, options) == 0, "needs to mount a FUSE file system");
+            using var disk = new PowerCutDisk(connection, folder, bytes);
+            test(disk);
         });
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
     /// <summary>From here on nothing is made durable, and every request fails.</summary>

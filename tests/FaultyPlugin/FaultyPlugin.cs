@@ -34,6 +34,7 @@ public enum How
     Throw,
     Hang,
     Spin,
+    Scribble,
     Null,
     Twice,
     TooMuch,
@@ -172,6 +173,13 @@ internal sealed class FaultyDevice(Where where, How how) : VirtioDevice
         if (queue.Take() is not { } chain)
             return;
         Fail(Where.Service);
+        if (where == Where.Service && how == How.Scribble)
+        {
+            var memory = chain.Writable.Span;
+            Console.Error.WriteLine(Farewell);
+            while (true)
+                memory.Clear();
+        }
         var length = chain.Writable.Length;
         while (chain.Writable.Length > 0)
         {

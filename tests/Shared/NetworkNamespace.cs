@@ -12,25 +12,11 @@ internal static partial class NetworkNamespace
     internal static void Run(Action test)
     {
         Assert.SkipUnless(File.Exists("/dev/net/tun"), "no /dev/net/tun: no real tap");
-        Exception? failure = null;
-        var thread = new Thread(() =>
+        OwnThread.Run(() =>
         {
-            try
-            {
-                Assert.SkipUnless(Unshare(NewNetwork) == 0, "no right to make a network namespace: no real tap");
-                test();
-            }
-#pragma warning disable CA1031 // It goes on to the test's own thread.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                failure = exception;
-            }
+            Assert.SkipUnless(Unshare(NewNetwork) == 0, "no right to make a network namespace: no real tap");
+            test();
         });
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
     /// <summary>A new interface is silent without it: of itself IPv6 looks for neighbours and routers.</summary>

@@ -175,6 +175,22 @@ public class ConfigTests
         bench.Request(0);
     }
 
+    [Fact]
+    public void AnExceptionAtTheResetDoesNotTakeItsPlace()
+    {
+        var device = new WatchingDevice();
+        using RunnerBench bench = Bench(device).Start();
+        bench.Request(0);
+        device.Told = () => throw new NotSupportedException("no");
+        _page[4] = 1;
+        Assert.Throws<NotSupportedException>(() => bench.Reset());
+        Assert.Equal("reset", device.Calls.Last());
+        Assert.Equal(DeviceRunState.Stopped, bench.Runner.State);
+        device.Told = null;
+        bench.Start();
+        bench.Request(0);
+    }
+
     private sealed class WatchingDevice : VirtioDevice
     {
         public WatchingDevice() => Service = queue =>

@@ -129,11 +129,14 @@ public sealed class PluginFaultTests
         [
             ("where=service,how=hang", "faulty0: queue input did not stop within 10 s; its plugin blocks"),
             ("where=service,how=spin", "faulty0: queue input did not stop within 10 s; its plugin blocks"),
+            // It goes on writing into the guest's memory.
+            ("where=service,how=scribble", "faulty0: queue input did not stop within 10 s; its plugin blocks"),
             ("where=create,how=hang", "stopped by SIGTERM; faulty0: its plugin has not returned from Create for 15 s"),
             ("where=start,how=hang", "stopped by SIGTERM; faulty0: its plugin has not returned from Start for 15 s"),
             ("where=start,how=spin", "stopped by SIGTERM; faulty0: its plugin has not returned from Start for 15 s"),
             ("where=stopping,how=hang", "stopped by SIGTERM; faulty0: its plugin has not returned from what it registered with Stopping for 15 s"),
             ("where=reset,how=hang", "stopped by SIGTERM; faulty0: its plugin has not returned from Reset for 15 s"),
+            ("where=dispose,how=hang", "stopped by SIGTERM; faulty0: its plugin has not returned from Dispose for 60 s"),
         ];
         var guests = cases.Select(c => (c.Fault, c.Line, Process: LguestProcess.Start(["-v", .. With("faulty," + c.Fault)]))).ToList();
         try
@@ -147,7 +150,7 @@ public sealed class PluginFaultTests
                     guest.Type("rng 4\n");
                 }
                 // Some do not come back only when they are to stop.
-                if (fault.StartsWith("where=stopping", StringComparison.Ordinal) || fault.StartsWith("where=reset", StringComparison.Ordinal))
+                if (fault.StartsWith("where=stopping", StringComparison.Ordinal) || fault.StartsWith("where=reset", StringComparison.Ordinal) || fault.StartsWith("where=dispose", StringComparison.Ordinal))
                     guest.WaitFor("\npuppy> ");
                 else
                     guest.WaitForErrors("faulty: not coming back\n");
