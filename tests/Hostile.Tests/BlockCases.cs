@@ -39,6 +39,31 @@ internal static class BlockCases
         Served("data and status in one buffer", a => Reads(a, new Chain().Readable(Header(Read, 3)).Writable([.. new byte[512], Untouched]))),
         Served("a byte a buffer", a => Reads(a, new Chain().Readable(Header(Read, 3)).Writable(512, [.. Enumerable.Repeat(1, 253)]).Writable([Untouched]))),
         Served("a priority nobody knows", a => Reads(a, new Chain().Readable(Header(Read, 3, priority: uint.MaxValue)).Writable(512).Writable([Untouched]))),
+        Served(
+            "write of a priority nobody knows",
+            a =>
+            {
+                byte[] data = New(a, 31, 512);
+                Gives(a, Ok, new Chain().Readable(Header(Write, 31, priority: uint.MaxValue)).Readable(data).Writable([Untouched]));
+            }),
+        Served("flush of a priority nobody knows", a => Gives(a, Ok, new Chain().Readable(Header(Flush, 0, priority: uint.MaxValue)).Writable([Untouched]))),
+        Served(
+            "write with two statuses",
+            a =>
+            {
+                byte[] data = New(a, 32, 512);
+                Completion answer = a.Send(new Chain().Readable(Header(Write, 32)).Readable(data).Writable([Untouched]).Writable([Untouched]));
+                Assert.Equal([Untouched, Ok], answer.Writable);
+            }),
+        Refused(
+            "table in the layout of a packed ring",
+            ", descriptor 0: a request without room for its status",
+            a =>
+            {
+                // Packed descriptors have their number where split ones have flags, and their flags where those have the next one.
+                Descriptor[] split = a.Request();
+                a.Submit(a.Table([.. split.Select((d, i) => d with { Flags = (ushort)i, Next = d.Flags })]));
+            }),
     ];
 
     private static IEnumerable<HostileCase<Attack>> Places() =>
@@ -62,6 +87,13 @@ internal static class BlockCases
         Served(
             "the whole disk at once",
             a => Assert.Equal((byte[])[.. World(a).Content, Ok], a.Send(Request(Read, 0, read: Sectors * 512)).Written)),
+        Served(
+            "the whole disk written at once, a page a buffer",
+            a =>
+            {
+                byte[] data = New(a, 0, Sectors * 512);
+                Gives(a, Ok, new Chain().Readable(Header(Write, 0)).Readable(data, [.. Enumerable.Repeat(4096, 7)]).Writable([Untouched]));
+            }),
     ];
 
     private static IEnumerable<HostileCase<Attack>> Types() =>
@@ -73,6 +105,13 @@ internal static class BlockCases
         Unknown("type 11 (discard, never offered)", 11),
         Unknown("type 13 (write zeroes, never offered)", 13),
         Unknown("type 14 (secure erase, never offered)", 14),
+        Unknown("type 15 (zone append, never offered)", 15),
+        Unknown("type 16 (zone report, never offered)", 16),
+        Unknown("type 18 (zone open, never offered)", 18),
+        Unknown("type 20 (zone close, never offered)", 20),
+        Unknown("type 22 (zone finish, never offered)", 22),
+        Unknown("type 24 (zone reset, never offered)", 24),
+        Unknown("type 26 (reset of all zones, never offered)", 26),
         Unknown("type 2^31 - 1", 0x7FFF_FFFF),
         Unknown("type 2^32 - 1", uint.MaxValue),
         Served("barrier, never offered", a => Reads(a, Request(Read | 0x8000_0000, 3, read: 512))),
@@ -116,6 +155,26 @@ internal static class BlockCases
                 Chain write = new Chain().Readable(Header(Write, 30)).Readable(New(a, 30, 512)).Writable([Untouched]);
                 a.Queue.Submit(write, write);
                 Assert.All(a.Queue.WaitForAll(), answer => Assert.Equal(Ok, answer.Writable[0]));
+            }),
+        Served(
+            "write and read of a sector at once",
+            a =>
+            {
+                byte[] data = New(a, 33, 512);
+                a.Queue.Submit(Request(Write, 33, write: data), Request(Read, 33, read: 512));
+                Assert.Equal((byte[])[.. data, Ok], a.Queue.WaitForAll()[1].Written);
+            }),
+        Served(
+            "writes, flushes and a read of them at once",
+            a =>
+            {
+                byte[] data = New(a, 40, 3 * 512);
+                Chain flush = Request(Flush, 0);
+                Chain[] writes = [.. Enumerable.Range(0, 3).Select(i => Request(Write, 40 + (ulong)i, write: data.AsSpan(i * 512, 512).ToArray()))];
+                a.Queue.Submit(writes[0], flush, writes[1], flush, writes[2], flush, Request(Read, 40, read: 3 * 512));
+                IReadOnlyList<Completion> answers = a.Queue.WaitForAll();
+                Assert.All(answers, answer => Assert.Equal(Ok, answer.Writable[^1]));
+                Assert.Equal((byte[])[.. data, Ok], answers[^1].Written);
             }),
         Served("three requests of one buffer", a => ThreeAtOnce(a, new Chain().Readable(Header(GetId, 0)).Writable(a.Take(20)).Writable([Untouched]))),
         Answered(

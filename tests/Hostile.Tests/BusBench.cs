@@ -104,12 +104,14 @@ internal sealed class BusBench : IDisposable
     }
 
     /// <summary>Puts the request that keeps the rules into an empty ring.</summary>
-    public DriverRing Submit() => Submit(Place.Queues[Runner.Queues.ToList().FindIndex(q => q.Name == Use.Queue)], Use, Buffers);
+    /// <param name="buffers">Where its buffers are to lie.</param>
+    public DriverRing Submit(ulong buffers = Buffers) => Submit(Queue, Use, (int)buffers);
 
     /// <summary>Shows that a device that runs serves.</summary>
-    public void Serve()
+    /// <param name="buffers">Where the request's buffers are to lie.</param>
+    public void Serve(ulong buffers = Buffers)
     {
-        DriverRing ring = Submit();
+        DriverRing ring = Submit(buffers);
         Kick();
         WaitForAnswer(ring);
     }

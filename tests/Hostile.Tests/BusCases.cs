@@ -221,6 +221,13 @@ internal static class BusCases
             }),
         Served("the descriptor of the device beside written over", b => b.Fill(b.NeighbourPlace.Descriptor, 40, 0xFF)),
         Served(
+            "the descriptor of the device beside as a buffer",
+            b =>
+            {
+                b.Start();
+                b.Serve(b.NeighbourPlace.Descriptor);
+            }),
+        Served(
             "configuration written over before the start",
             b =>
             {
@@ -281,6 +288,29 @@ internal static class BusCases
                 b.Kick();
                 b.AwaitFault();
             }),
+        Served(
+            "entries of the rings of the device beside as buffers",
+            b =>
+            {
+                (ulong available, ulong used) = EntriesBeside(b);
+                ServeInto(b, available);
+                ServeInto(b, used);
+            }),
+        Served(
+            "a table in the ring of the device beside",
+            b =>
+            {
+                ulong beside = b.NeighbourPlace.Queues[0].RingAddress;
+                int length = Descriptor.Size * b.Use.Segments.Count;
+                byte[] before = b.Memory.Slice(beside, length).ToArray();
+                b.Start();
+                DriverRing ring = b.Submit();
+                b.Write(beside, b.Memory.Slice(b.Ring, length).ToArray());
+                ring.SetDescriptor(0, new Descriptor(beside, (uint)length, Descriptor.Indirect));
+                b.Kick();
+                b.WaitForAnswer(ring);
+                b.Write(beside, before);
+            }),
         Refused(
             "DRIVER_OK once more after a refusal",
             Twice,
@@ -293,6 +323,26 @@ internal static class BusCases
                 b.Status(Acknowledge | Driver | DriverOk);
             }),
     ];
+
+    /// <summary>
+    /// Addresses of the first entry of the available and of the used ring of the device beside. It has nothing to do, and looks
+    /// at the flags and the index before them alone.
+    /// </summary>
+    private static (ulong Available, ulong Used) EntriesBeside(BusBench b)
+    {
+        QueuePlace beside = b.NeighbourPlace.Queues[0];
+        int entries = 6 + (8 * beside.Size);
+        return (beside.RingAddress + (ulong)(Descriptor.Size * beside.Size) + 4, beside.RingAddress + (ulong)(Vring.ByteSize(beside.Size) - entries) + 4);
+    }
+
+    /// <summary>Has a request served whose buffers lie in somebody else's memory, and puts that right again.</summary>
+    private static void ServeInto(BusBench b, ulong buffers)
+    {
+        byte[] before = b.Memory.Slice(buffers, 1024).ToArray();
+        b.Start();
+        b.Serve(buffers);
+        b.Write(buffers, before);
+    }
 
     private static void StartBy(BusBench b, byte status)
     {

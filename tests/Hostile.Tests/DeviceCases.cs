@@ -81,6 +81,7 @@ internal static class ConsoleCases
         Answered("nothing to print", a => Assert.Equal(0u, a.Send(new Chain().Readable([])).Length)),
         Answered("nothing to print in three buffers", a => Assert.Equal(0u, a.Send(new Chain().Readable([]).Readable([]).Readable([])).Length)),
         Served("255 buffers of 1 byte", a => Assert.Equal(0u, a.Send(new Chain().Readable(new byte[255], [.. Enumerable.Repeat(1, 255)])).Length)),
+        Served("the descriptor table as what to print", a => OwnRing.Send(a, new Descriptor(a.Ring.Address, 64 * Descriptor.Size))),
         Served("almost 4 GiB over the same pages", a => HugeCases.Submit(a, isWritable: false)),
     ];
 }
@@ -94,6 +95,17 @@ internal static class HugeCases
         a.Set(0, Attack.Link(0, [.. Enumerable.Repeat(all, 127)]));
         a.Submit(0);
         a.Driver.WaitUntil(() => a.Ring.UsedIndex == 1, "nothing came back");
+    }
+}
+
+internal static class OwnRing
+{
+    /// <summary>Sends what lies in the ring itself: to a device that only reads, it is memory like any other.</summary>
+    public static void Send(Attack a, params Descriptor[] content)
+    {
+        a.Set(0, Attack.Link(0, content));
+        a.Submit(0);
+        a.Serve();
     }
 }
 
@@ -191,6 +203,9 @@ internal static class NetCases
 {
     private const int HeaderSize = 10;
 
+    /// <summary>To everybody, from nobody.</summary>
+    private static readonly byte[] s_addresses = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 1];
+
     public static Use ReceiveUse { get; } = new("receive", [Segment.Writes(1600)], UsedLength: null);
 
     public static Use TransmitUse { get; } = new("transmit", [Segment.Reads(new byte[HeaderSize]), Segment.Reads(new byte[60])], UsedLength: 0);
@@ -216,6 +231,8 @@ internal static class NetCases
         Lost("header of 1 byte", new Chain().Readable([0])),
         Lost("header of 9 bytes", new Chain().Readable(new byte[HeaderSize - 1])),
         Lost("header without a frame", new Chain().Readable(new byte[HeaderSize])),
+        Lost("header and an empty buffer", new Chain().Readable(new byte[HeaderSize]).Readable([])),
+        Answered("the descriptor table as a frame", a => OwnRing.Send(a, new Descriptor(a.Ring.Address, 64 * Descriptor.Size))),
         Lost("frame shorter than its addresses", new Chain().Readable(new byte[HeaderSize + 13])),
         Lost("frame of 64 KiB", new Chain().Readable(new byte[HeaderSize + 65536])),
         Lost("frame of 1 MiB", new Chain().Readable(new byte[1 << 20])),
@@ -236,7 +253,34 @@ internal static class NetCases
             "header split byte by byte",
             a => Assert.Equal(0u, a.Send(new Chain().Readable(new byte[HeaderSize + 60], [.. Enumerable.Repeat(1, HeaderSize)])).Length)),
         Served("a byte a buffer", a => Assert.Equal(0u, a.Send(new Chain().Readable(new byte[HeaderSize + 60], [.. Enumerable.Repeat(1, 69)])).Length)),
+        Served(
+            "the available ring as a header",
+            a => OwnRing.Send(a, new Descriptor(a.Ring.Address + ((ulong)Descriptor.Size * a.Size), HeaderSize), a.Place(Segment.Reads(new byte[60])))),
+        Sent("frame of 1514 bytes", Header(), [.. s_addresses, 8, 0, .. new byte[1500]]),
+        Sent("frame of two VLAN tags", Header(), [.. s_addresses, 0x88, 0xA8, 0, 100, 0x81, 0, 0, 200, 8, 0, .. new byte[46]]),
+        Sent("checksum left to the host", Header(flags: 1, start: 34, offset: 16), Tcp4(100)),
+        Sent("segments of TCP over IPv4", Header(flags: 1, type: 1, headers: 54, size: 536, start: 34, offset: 16), Tcp4(1072)),
+        Sent("segments of TCP over IPv6", Header(flags: 1, type: 4, headers: 74, size: 536, start: 54, offset: 16), Tcp6(1072)),
     ];
+
+    /// <summary>What the host's end must get.</summary>
+    private static HostileCase<Attack> Sent(string name, Chain header, byte[] frame) => Served(
+        name,
+        a =>
+        {
+            var card = (NetRig)a.Rig;
+            long before = card.FramesFromGuest;
+            Assert.Equal(0u, a.Send(header.Readable(frame)).Length);
+            Assert.Equal(before + 1, card.FramesFromGuest);
+        });
+
+    private static byte[] Tcp4(int payload) => [.. s_addresses, 8, 0, 0x45, 0, .. BigEndian(40 + payload), 0, 0, 0, 0, 64, 6, .. new byte[10], .. Tcp(payload)];
+
+    private static byte[] Tcp6(int payload) => [.. s_addresses, 0x86, 0xDD, 0x60, 0, 0, 0, .. BigEndian(20 + payload), 6, 64, .. new byte[32], .. Tcp(payload)];
+
+    private static byte[] Tcp(int payload) => [.. new byte[12], 5 << 4, .. new byte[7 + payload]];
+
+    private static byte[] BigEndian(int length) => [(byte)(length >> 8), (byte)length];
 
     private static HostileCase<Attack> ShortRoom(int length) => Refused(
         $"room of {length} byte{(length == 1 ? "" : "s")}, less than a header",
@@ -250,7 +294,10 @@ internal static class NetCases
     /// <summary>Networks lose packets: the device says that it is done, and sends the next.</summary>
     private static HostileCase<Attack> Lost(string name, Chain chain) => Answered(name, a => Assert.Equal(0u, a.Send(chain).Length));
 
-    private static Chain Frame(byte flags = 0, byte type = 0, ushort headers = 0, ushort size = 0, ushort start = 0, ushort offset = 0)
+    private static Chain Frame(byte flags = 0, byte type = 0, ushort headers = 0, ushort size = 0, ushort start = 0, ushort offset = 0) =>
+        Header(flags, type, headers, size, start, offset).Readable(new byte[60]);
+
+    private static Chain Header(byte flags = 0, byte type = 0, ushort headers = 0, ushort size = 0, ushort start = 0, ushort offset = 0)
     {
         byte[] header = new byte[HeaderSize];
         header[0] = flags;
@@ -259,6 +306,6 @@ internal static class NetCases
         BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(4), size);
         BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(6), start);
         BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(8), offset);
-        return new Chain().Readable(header).Readable(new byte[60]);
+        return new Chain().Readable(header);
     }
 }

@@ -96,6 +96,18 @@ internal static class RingCases
                 a.Set(7, new Descriptor(a.Limit, 16));
                 a.Submit(0);
             }),
+        Wrapping("good buffer behind one that wraps around", new Descriptor(ulong.MaxValue - 4095, 8192), a => a.Plain),
+        Wrapping("buffer that begins where one before it wraps to", new Descriptor(ulong.MaxValue - 255, 512), _ => new Descriptor(256, 512)),
+        Refused(
+            "every flag of a descriptor set",
+            ", descriptor 0: an indirect descriptor with a next one",
+            a =>
+            {
+                Descriptor table = a.Table(a.Plain);
+                a.Set(0, table with { Flags = 0xFFFF, Next = 1 });
+                a.Set(1, a.Plain);
+                a.Submit(0);
+            }),
         Refused(
             "4 GiB in all",
             ", descriptor 127: a chain of 4 GiB or more",
@@ -127,6 +139,14 @@ internal static class RingCases
                 a.Set(1, a.Plain);
                 a.Submit(0);
             }),
+        Refused(
+            "table of 1 byte behind direct descriptors",
+            ", descriptor 2: an indirect table of 1 bytes, not a positive multiple of 16",
+            a =>
+            {
+                a.Set(0, Attack.Link(0, a.Plain, a.Plain with { Flags = Descriptor.Write }, a.Plain with { Length = 1, Flags = Descriptor.Write | Descriptor.Indirect }));
+                a.Submit(0);
+            }),
         Refused("table in a table", ", descriptor 0: an indirect descriptor inside an indirect table", a => a.Submit(a.Table(a.Table(a.Plain)))),
         Refused(
             "table in itself",
@@ -137,6 +157,10 @@ internal static class RingCases
                 a.Ring.WriteDescriptor(table.Address + Descriptor.Size, table);
                 a.Submit(table);
             }),
+        Refused(
+            "the ring's own table as an indirect one",
+            ", descriptor 0: an indirect descriptor inside an indirect table",
+            a => a.Submit(new Descriptor(a.Ring.Address, 16 * Descriptor.Size, Descriptor.Indirect))),
         Refused(
             "next outside its table",
             ", descriptor 0: next is 2, but the table has 2 descriptors",
@@ -157,6 +181,10 @@ internal static class RingCases
             "buffer of a table outside memory",
             ", descriptor 1: 16 bytes at 0x{limit} lie outside guest memory, which ends at 0x{limit}",
             a => a.Submit(a.Table(Attack.Link(0, a.Plain, new Descriptor(a.Limit, 16))))),
+        Refused(
+            "buffer of a table that wraps around",
+            ", descriptor 1: 8192 bytes at 0xfffffffffffff000 lie outside guest memory, which ends at 0x{limit}",
+            a => a.Submit(a.Table(Attack.Link(0, a.Plain, new Descriptor(ulong.MaxValue - 4095, 8192, Descriptor.Write), a.Plain with { Flags = Descriptor.Write })))),
         Refused(
             "readable behind writable in a table",
             ", descriptor 1: a device-readable descriptor after a device-writable one",
@@ -237,10 +265,15 @@ internal static class RingCases
             "a chain of the whole table",
             a =>
             {
-                Descriptor[] request = a.Request();
-                Descriptor last = request[^1];
-                a.Set(0, Attack.Link(0, [.. request, .. Enumerable.Repeat(last with { Address = 0, Length = 0 }, a.Size - request.Length)]));
+                a.Set(0, Longest(a));
                 a.Submit(0);
+                a.Serve();
+            }),
+        Served(
+            "a chain in a table as long as the ring",
+            a =>
+            {
+                a.Submit(a.Table(Longest(a)));
                 a.Serve();
             }),
         Served(
@@ -405,10 +438,27 @@ internal static class RingCases
     private static HostileCase<Attack> Outside(string name, string what, Func<Attack, Descriptor> descriptor) =>
         Refused(name, $", descriptor 0: {what} lie outside guest memory, which ends at 0x{{limit}}", a => a.Submit(descriptor(a)));
 
+    /// <summary>Whoever adds up a chain's buffers has an end behind the first that is none.</summary>
+    private static HostileCase<Attack> Wrapping(string name, Descriptor wraps, Func<Attack, Descriptor> next) => Refused(
+        name,
+        $", descriptor 1: {wraps.Length} bytes at 0x{wraps.Address:x} lie outside guest memory, which ends at 0x{{limit}}",
+        a =>
+        {
+            a.Set(0, Attack.Link(0, a.Plain, wraps with { Flags = Descriptor.Write }, next(a) with { Flags = Descriptor.Write }));
+            a.Submit(0);
+        });
+
     private static HostileCase<Attack> OddTable(uint length) => Refused(
         $"table of {length} bytes",
         $", descriptor 0: an indirect table of {length} bytes, not a positive multiple of 16",
         a => a.Submit(a.Table(a.Plain, a.Plain) with { Length = length }));
+
+    /// <summary>The request, and empty buffers behind it: as many descriptors as a chain may have.</summary>
+    private static Descriptor[] Longest(Attack a)
+    {
+        Descriptor[] request = a.Request();
+        return Attack.Link(0, [.. request, .. Enumerable.Repeat(request[^1] with { Address = 0, Length = 0 }, a.Size - request.Length)]);
+    }
 
     private static void SubmitLoop(Attack a, int length)
     {
