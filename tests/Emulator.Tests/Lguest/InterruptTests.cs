@@ -21,9 +21,7 @@ public class InterruptTests
     {
         using TestGuest guest = new();
         guest.Initialize().Gate(0x25, 0x8E00, Handler).Call(Hypercall.Halt).PowerOff("woken");
-        LguestMachine machine = guest.Machine;
-        using Timer timer = new(_ => machine.RaiseInterrupt(5), null, 50, Timeout.Infinite);
-        Assert.Equal("CRASH: woken", guest.RunToDeath());
+        Assert.Equal("CRASH: woken", guest.RunToDeathWokenBy(5));
         Assert.Equal(1u, guest.Read(Count));
         Assert.NotEqual(0u, guest.Read(TestGuest.Data + TestGuest.Seconds));
     }

@@ -85,8 +85,7 @@ public class StatisticsTests
     {
         using TestGuest guest = new() { Options = new LguestMachineOptions { MeasureTimes = true } };
         guest.Initialize().Gate(0x25, 0x8E00, 0xCF).Call(Hypercall.Halt).PowerOff("woken");
-        using Timer timer = new(_ => guest.Machine.RaiseInterrupt(5), null, 50, Timeout.Infinite);
-        Assert.Equal("CRASH: woken", guest.RunToDeath());
+        Assert.Equal("CRASH: woken", guest.RunToDeathWokenBy(5));
         MachineStatistics s = guest.Machine.Statistics;
         Assert.Equal(new Dictionary<int, long> { [5] = 1 }, s.Interrupts);
         Assert.True(s.Sleeps >= 1);

@@ -110,6 +110,28 @@ internal sealed unsafe class TestGuest : IDisposable
         return exit.Reason;
     }
 
+    /// <summary>The same; another thread raises an interrupt when the guest sleeps for the first time, and not before.</summary>
+    public string? RunToDeathWokenBy(int irq)
+    {
+        LguestMachine machine = Machine;
+        bool isOver = false;
+        var waker = new Thread(() =>
+        {
+            SpinWait.SpinUntil(() => Volatile.Read(ref isOver) || machine.Statistics.Sleeps > 0);
+            machine.RaiseInterrupt(irq);
+        });
+        waker.Start();
+        try
+        {
+            return RunToDeath();
+        }
+        finally
+        {
+            Volatile.Write(ref isOver, true);
+            waker.Join();
+        }
+    }
+
     public void Dispose()
     {
         _machine?.Dispose();
