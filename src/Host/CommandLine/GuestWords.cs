@@ -33,17 +33,20 @@ internal static class GuestWords
                 continue;
             }
 
-            var delimiter = options.ContainsKey(word) ? -1 : word.IndexOfAny(['=', ':']);
-            var name = delimiter < 0 ? word : word[..delimiter];
+            var (name, delimiter) = Split(word, options);
             if (!options.TryGetValue(name, out var option))
                 throw new UsageException($"unknown option '{name}'{Suggestion.For(name, options.Keys)} (see lguest --help)");
             var takesValue = option.Arity.MaximumNumberOfValues > 0 && option.ValueType != typeof(bool);
             if (!takesValue && delimiter >= 0)
                 throw new UsageException($"option '{name}' takes no value");
-            if (takesValue && delimiter < 0 && ++i == words.Count)
+            // System.CommandLine takes an option of ours, or "--", for nobody's value.
+            var lacksValue = delimiter < 0
+                ? i + 1 == words.Count || words[i + 1] == "--" || options.ContainsKey(Split(words[i + 1], options).Name)
+                : delimiter == word.Length - 1;
+            if (takesValue && lacksValue)
                 throw new UsageException($"option '{name}' needs a value: {name}=<{option.HelpName ?? "VALUE"}>");
-            if (takesValue && delimiter == word.Length - 1)
-                throw new UsageException($"option '{name}' needs a value: {name}=<{option.HelpName ?? "VALUE"}>");
+            if (takesValue && delimiter < 0)
+                i++;
         }
         return words;
     }
@@ -67,6 +70,13 @@ internal static class GuestWords
             if (!options.ContainsKey(name))
                 throw new UsageException($"'{spelling}' has no option '{name}'{Suggestion.For(name, options.Keys)} (see {spelling} --help)");
         }
+    }
+
+    /// <summary>The name in an option's word, and where it ends if a value follows in the same word; otherwise that is negative.</summary>
+    private static (string Name, int Delimiter) Split(string word, Dictionary<string, Option> options)
+    {
+        var delimiter = options.ContainsKey(word) ? -1 : word.IndexOfAny(['=', ':']);
+        return (delimiter < 0 ? word : word[..delimiter], delimiter);
     }
 
     /// <summary>A negative number is a mistaken memory size, not an option.</summary>
