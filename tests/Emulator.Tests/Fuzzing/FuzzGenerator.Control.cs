@@ -153,21 +153,27 @@ internal sealed partial class FuzzGenerator
             return;
         }
 
-        Begin();
-        switch (_random.Below(3))
+        if (_random.OneIn(3))
         {
-            case 0:
-                _out.Bytes((byte)_random.Pick(0xE0, 0xE1, 0xE2), (byte)(top - _out.Length - 2));
-                End(0);
-                break;
-            default:
-                _out.Byte(0x49);
-                End(All & ~C);
-                Begin();
-                _out.Bytes(0x75, (byte)(top - _out.Length - 2));
-                End(0);
-                break;
+            Begin();
+            _out.Bytes((byte)_random.Pick(0xE0, 0xE1, 0xE2), (byte)(top - _out.Length - 2));
+            End(0);
         }
+        else
+        {
+            CountDown(top);
+        }
+    }
+
+    /// <summary>DEC ECX, JNZ top: the end of a loop.</summary>
+    private void CountDown(int top)
+    {
+        Begin();
+        _out.Byte(0x49);
+        End(All & ~C);
+        Begin();
+        _out.Bytes(0x75, (byte)(top - _out.Length - 2));
+        End(0);
     }
 
     private void Call(int depth)
@@ -291,12 +297,7 @@ internal sealed partial class FuzzGenerator
                     FlipBehind(-8);
                 }
 
-                Begin();
-                _out.Byte(0x49);
-                End(All & ~C);
-                Begin();
-                _out.Bytes(0x75, (byte)(top - _out.Length - 2));
-                End(0);
+                CountDown(top);
                 break;
         }
     }
