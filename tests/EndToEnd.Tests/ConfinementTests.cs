@@ -27,11 +27,6 @@ public sealed class ConfinementTests : IDisposable
     private (int ExitCode, string Output, string Errors) Puppy(string run, params string[] options) =>
         LguestProcess.Run([.. Confined, .. options, "64", LguestProcess.Puppy, "quiet", "run=" + run]);
 
-    /// <summary>The lines of that name in the status of every thread, without the name, each once.</summary>
-    private static HashSet<string> OfAllThreads(int process, string name) =>
-        [.. Directory.GetDirectories($"/proc/{process}/task").SelectMany(task => File.ReadLines(task + "/status"))
-            .Where(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Select(line => line[(name.Length + 1)..].Trim())];
-
     /// <summary>What the system's own tool says of the user.</summary>
     private static string Id(string option)
     {
@@ -58,11 +53,11 @@ public sealed class ConfinementTests : IDisposable
         process.WaitFor("puppy> ");
         var (user, group) = (Id("-u"), Id("-g"));
         Assert.NotInRange(Directory.GetDirectories($"/proc/{process.Id}/task").Length, 0, 3);
-        Assert.Equal([string.Join('\t', user, user, user, user)], OfAllThreads(process.Id, "Uid"));
-        Assert.Equal([string.Join('\t', group, group, group, group)], OfAllThreads(process.Id, "Gid"));
-        Assert.Equal(Id("-G").Split(' ').Order(), Assert.Single(OfAllThreads(process.Id, "Groups")).Split(' ').Order());
-        Assert.Equal(["0000000000000000"], OfAllThreads(process.Id, "CapEff"));
-        Assert.Equal(["0000000000000000"], OfAllThreads(process.Id, "CapPrm"));
+        Assert.Equal([string.Join('\t', user, user, user, user)], ThreadStatus.OfAll(process.Id, "Uid"));
+        Assert.Equal([string.Join('\t', group, group, group, group)], ThreadStatus.OfAll(process.Id, "Gid"));
+        Assert.Equal(Id("-G").Split(' ').Order(), Assert.Single(ThreadStatus.OfAll(process.Id, "Groups")).Split(' ').Order());
+        Assert.Equal(["0000000000000000"], ThreadStatus.OfAll(process.Id, "CapEff"));
+        Assert.Equal(["0000000000000000"], ThreadStatus.OfAll(process.Id, "CapPrm"));
         Assert.Equal(EmptyDirectory, File.ResolveLinkTarget($"/proc/{process.Id}/root", returnFinalTarget: false)!.FullName);
         Assert.Equal(EmptyDirectory, File.ResolveLinkTarget($"/proc/{process.Id}/cwd", returnFinalTarget: false)!.FullName);
         process.Type("poweroff\n");

@@ -19,18 +19,13 @@ public sealed class SandboxTests : IDisposable
 
     private static string EmptyFolder(string inside) => Directory.CreateDirectory(Path.Combine(inside, "empty")).FullName;
 
-    /// <summary>The values that a line of that name has in the status of the threads, each once.</summary>
-    private static string[] OfAllThreads(int process, string name) =>
-        [.. Directory.GetDirectories($"/proc/{process}/task").SelectMany(task => File.ReadLines(task + "/status"))
-            .Where(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Select(line => line[(name.Length + 1)..].Trim()).Distinct()];
-
     private static void AssertNothingLeft(LguestProcess process)
     {
         foreach (var set in s_capabilitySets)
-            Assert.Equal((set, "0000000000000000"), (set, Assert.Single(OfAllThreads(process.Id, set))));
-        Assert.Equal(["1"], OfAllThreads(process.Id, "NoNewPrivs"));
+            Assert.Equal((set, "0000000000000000"), (set, Assert.Single(ThreadStatus.OfAll(process.Id, set))));
+        Assert.Equal(["1"], ThreadStatus.OfAll(process.Id, "NoNewPrivs"));
         // Filters of system calls are not ours to make.
-        Assert.Equal(OfAllThreads(Environment.ProcessId, "Seccomp"), OfAllThreads(process.Id, "Seccomp"));
+        Assert.Equal(ThreadStatus.OfAll(Environment.ProcessId, "Seccomp"), ThreadStatus.OfAll(process.Id, "Seccomp"));
     }
 
     [Theory]
@@ -95,8 +90,8 @@ public sealed class SandboxTests : IDisposable
         SkipWithoutSetpriv();
         using var process = LguestProcess.StartBehind([SetPrivileges, "--bounding-set=-all", "--inh-caps=-all", "--"], ["64", LguestProcess.Puppy, "quiet"]);
         process.WaitFor("puppy> ");
-        Assert.Equal(["0000000000000000"], OfAllThreads(process.Id, "CapPrm"));
-        Assert.Equal(["1"], OfAllThreads(process.Id, "NoNewPrivs"));
+        Assert.Equal(["0000000000000000"], ThreadStatus.OfAll(process.Id, "CapPrm"));
+        Assert.Equal(["1"], ThreadStatus.OfAll(process.Id, "NoNewPrivs"));
         process.Type("poweroff\n");
         Assert.Equal(0, process.WaitForExit());
         Assert.Equal("lguest: CRASH: Power down\n", process.Errors);
@@ -107,8 +102,8 @@ public sealed class SandboxTests : IDisposable
     {
         using var process = LguestProcess.Start("--sandbox", "off", "64", LguestProcess.Puppy, "quiet");
         process.WaitFor("puppy> ");
-        Assert.Equal(OfAllThreads(Environment.ProcessId, "CapEff"), OfAllThreads(process.Id, "CapEff"));
-        Assert.Equal(OfAllThreads(Environment.ProcessId, "NoNewPrivs"), OfAllThreads(process.Id, "NoNewPrivs"));
+        Assert.Equal(ThreadStatus.OfAll(Environment.ProcessId, "CapEff"), ThreadStatus.OfAll(process.Id, "CapEff"));
+        Assert.Equal(ThreadStatus.OfAll(Environment.ProcessId, "NoNewPrivs"), ThreadStatus.OfAll(process.Id, "NoNewPrivs"));
         process.Type("poweroff\n");
         Assert.Equal(0, process.WaitForExit());
     }

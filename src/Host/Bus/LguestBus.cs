@@ -77,7 +77,9 @@ internal sealed class LguestBus
             }
             catch (HostException e)
             {
-                // The others must stop all the same.
+                // The others must stop all the same. The first is thrown, so each other is told here.
+                if (failure is not null)
+                    _logger.LogError("{Fault}", e.Message);
                 failure ??= e;
             }
             slot.Runner.RemoveConfig();

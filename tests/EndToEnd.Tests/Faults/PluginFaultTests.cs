@@ -98,6 +98,39 @@ public sealed class PluginFaultTests
         Assert.Equal(before, pty.LocalModes);
     }
 
+    /// <summary>A device beside it loses nothing: neither when the guest reboots without the failed one, nor at the end.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void One_that_fails_to_reset_leaves_the_others_whole(bool isFirst)
+    {
+        const string Fault = "lguest: faulty0: " + Threw, Detached = Fault + "; the device is detached, the guest goes on without it\n";
+        using var scratch = new Scratch();
+        string[] disk = ["--block=" + scratch.Disk(1 << 20)], faulty = With("faulty,where=reset", "--on-device-fault", "detach");
+        using var guest = LguestProcess.Start(isFirst ? [.. faulty[..^3], .. disk, .. faulty[^3..]] : [.. disk, .. faulty]);
+        guest.WaitFor("puppy> ");
+        guest.Type("rng 4\ndisk write 0 64 7\ndisk verify 0 64 7\nreboot\n");
+        guest.WaitForErrors(Detached);
+        guest.WaitFor("reboot");
+        guest.WaitFor("puppy> ");
+        guest.Type("disk verify 0 64 7\n");
+        Assert.Contains("64 sectors from 0 verified", guest.WaitFor("puppy> "), StringComparison.Ordinal);
+        guest.Type("poweroff\n");
+        Assert.Equal(0, guest.WaitForExit());
+        Assert.Equal(Detached + Detached + End, guest.Errors);
+    }
+
+    [Fact]
+    public void All_that_fail_at_the_end_are_named()
+    {
+        using var guest = LguestProcess.Start(With("faulty,where=reset", "--device", "faulty,where=reset"));
+        guest.WaitFor("puppy> ");
+        guest.Type("rng 4\npoweroff\n");
+        Assert.Equal(1, guest.WaitForExit());
+        Assert.StartsWith($"lguest: faulty1: {Threw}\n{End}", guest.Errors, StringComparison.Ordinal);
+        Assert.EndsWith($"\nlguest: faulty0: {Threw}\n", guest.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void One_whose_help_fails_is_told_with_the_end()
     {
