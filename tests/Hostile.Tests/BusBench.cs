@@ -17,7 +17,7 @@ internal sealed class BusBench : IDisposable
     public const byte Acknowledge = 1, Driver = 2, DriverOk = 4, Failed = 0x80;
 
     private const ulong Ram = 2 << 20;
-    private const int Buffers = 0x10000;
+    private const ulong Buffers = 0x10000;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly EchoRig _neighbourRig = new();
@@ -105,7 +105,7 @@ internal sealed class BusBench : IDisposable
 
     /// <summary>Puts the request that keeps the rules into an empty ring.</summary>
     /// <param name="buffers">Where its buffers are to lie.</param>
-    public DriverRing Submit(ulong buffers = Buffers) => Submit(Queue, Use, (int)buffers);
+    public DriverRing Submit(ulong buffers = Buffers) => Submit(Queue, Use, buffers);
 
     /// <summary>Shows that a device that runs serves.</summary>
     /// <param name="buffers">Where the request's buffers are to lie.</param>
@@ -208,20 +208,20 @@ internal sealed class BusBench : IDisposable
         Bus.HandleNotify((uint)NeighbourPlace.Descriptor);
     }
 
-    private DriverRing Submit(QueuePlace queue, Use use, int at)
+    private DriverRing Submit(QueuePlace queue, Use use, ulong at)
     {
         var ring = new DriverRing(Memory, new Vring(Memory, queue.RingAddress, queue.Size));
         var readable = new List<GuestBuffer>();
         var writable = new List<GuestBuffer>();
         foreach (Segment segment in use.Segments)
         {
-            Write((ulong)at, segment.Content);
-            var buffer = new GuestBuffer((ulong)at, segment.Content.Length);
+            Write(at, segment.Content);
+            var buffer = new GuestBuffer(at, segment.Content.Length);
             (segment.IsWritable ? writable : readable).Add(buffer);
             if (segment.IsWritable)
                 Open(buffer.Address, buffer.Length);
 
-            at += (segment.Content.Length + 63) & ~63;
+            at += ((ulong)segment.Content.Length + 63) & ~63ul;
         }
 
         ring.Add(readable, writable);
