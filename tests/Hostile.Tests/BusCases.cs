@@ -83,6 +83,19 @@ internal static class BusCases
                 Assert.Equal(b.Runner.OfferedFeatures, b.Runner.AcceptedFeatures);
                 b.Serve();
             }),
+        Served(
+            "features accepted before a reset",
+            b =>
+            {
+                b.Status(0);
+                b.Accept(0xFF);
+                b.Status(Acknowledge | Driver);
+                b.Status(0);
+                Assert.False(b.Memory.Slice(b.Place.AcceptedFeatures, b.Place.FeatureLength).ContainsAnyExcept((byte)0));
+                b.Status(Acknowledge | Driver);
+                Assert.Equal(0ul, b.Runner.AcceptedFeatures);
+                b.Serve();
+            }),
         Served("FAILED before the start", b => b.Status(Failed)),
         Served("FAILED while the device runs", b => AssertStops(b, Failed)),
         Served("FAILED and DRIVER_OK at once", b => AssertStops(b, Acknowledge | Driver | DriverOk | Failed)),
