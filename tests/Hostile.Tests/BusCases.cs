@@ -301,6 +301,10 @@ internal static class BusCases
                 b.Kick();
                 b.AwaitFault();
             }),
+        // More is mapped than the rings need, and is nobody's.
+        Refused("a buffer behind the last ring", "queue {queue}, descriptor 0: 1 bytes at 0x{limit} lie outside guest memory, which ends at 0x{limit}", b => Name(b, new Descriptor(b.Bus.Limit, 1))),
+        Refused("a buffer that ends behind the last ring", "queue {queue}, descriptor 0: 2 bytes at 0x{last} lie outside guest memory, which ends at 0x{limit}", b => Name(b, new Descriptor(b.Bus.Limit - 1, 2))),
+        Refused("a table behind the last ring", "queue {queue}, descriptor 0: 16 bytes at 0x{limit} lie outside guest memory, which ends at 0x{limit}", b => Name(b, new Descriptor(b.Bus.Limit, 16, Descriptor.Indirect))),
         Served(
             "entries of the rings of the device beside as buffers",
             b =>
@@ -355,6 +359,17 @@ internal static class BusCases
         b.Start();
         b.Serve(buffers);
         b.Write(buffers, before);
+    }
+
+    /// <summary>Makes a descriptor available that is to be refused.</summary>
+    private static void Name(BusBench b, Descriptor descriptor)
+    {
+        b.Start();
+        DriverRing ring = b.Submit();
+        ring.SetDescriptor(0, descriptor);
+        ring.SetAvailableEntry(0, 0);
+        b.Kick();
+        b.AwaitFault();
     }
 
     private static void StartBy(BusBench b, byte status)

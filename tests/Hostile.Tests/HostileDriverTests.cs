@@ -112,6 +112,7 @@ public class HostileDriverTests(ITestOutputHelper output)
     private static string Fill(BusBench bench, string reason) => reason
         .Replace("{queue}", bench.Use.Queue, StringComparison.Ordinal)
         .Replace("{size}", bench.Queue.Size.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+        .Replace("{last}", (bench.Bus.Limit - 1).ToString("x", CultureInfo.InvariantCulture), StringComparison.Ordinal)
         .Replace("{limit}", bench.Bus.Limit.ToString("x", CultureInfo.InvariantCulture), StringComparison.Ordinal)
         .Replace("{next}", (bench.Bus.Limit + 0x3000).ToString("x", CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
