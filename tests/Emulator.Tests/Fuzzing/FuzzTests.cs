@@ -101,8 +101,8 @@ public class FuzzTests(ITestOutputHelper output)
                 }
 
                 cases[i].UndefinedFlags = undefined;
-                runner.Check(cases[i], outcomes[i]);
-                single.Check(cases[i], outcomes[i]);
+                runner.Check(cases[i], outcomes[i], host);
+                single.Check(cases[i], outcomes[i], host);
             }
         }
 

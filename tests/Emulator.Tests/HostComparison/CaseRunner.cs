@@ -8,12 +8,24 @@ internal sealed class CaseRunner(CpuExecution execution, bool oneInstructionBloc
 
     public DifferenceReport Report { get; } = new();
 
-    public void Check(CpuCase test, CpuOutcome expected)
+    /// <summary>Compares, and reports the differences.</summary>
+    /// <param name="test">The case.</param>
+    /// <param name="expected">Its outcome on a processor.</param>
+    /// <param name="host">
+    /// That processor, if it is there. It is asked once more where the two differ: an interrupt in the middle of a case may have
+    /// changed what the case sees, for the return from it makes selectors 1 to 3 zero (Intel SDM vol. 2, IRET).
+    /// </param>
+    public void Check(CpuCase test, CpuOutcome expected, HostCpu? host = null)
     {
         List<string> differences;
         try
         {
-            differences = OutcomeComparer.Compare(test, expected, _cpu.Run(test));
+            CpuOutcome got = _cpu.Run(test);
+            differences = OutcomeComparer.Compare(test, expected, got);
+            if (differences.Count > 0 && host is not null)
+            {
+                differences = OutcomeComparer.Compare(test, host.Run([test])[0], got);
+            }
         }
 #pragma warning disable CA1031 // Whatever the CPU throws belongs into the report, with the case that made it.
         catch (Exception e)

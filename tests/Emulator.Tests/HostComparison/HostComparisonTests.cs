@@ -49,7 +49,7 @@ public class HostComparisonTests(ITestOutputHelper output)
         using CaseRunner runner = new(execution);
         foreach ((CpuCase test, CpuOutcome outcome) in RunOn(host, CaseCatalog.All()))
         {
-            runner.Check(test, outcome);
+            runner.Check(test, outcome, host);
         }
 
         Judge(runner.Report);

@@ -66,7 +66,7 @@ public class VectorTests(ITestOutputHelper output)
             List<CpuOutcome> outcomes = host.Run(batch);
             for (int i = 0; i < batch.Length; i++)
             {
-                runner.Check(batch[i], outcomes[i]);
+                runner.Check(batch[i], outcomes[i], host);
             }
         }
 
